@@ -1,0 +1,1 @@
+"""The controller: detection of elephants and migration of their state."""

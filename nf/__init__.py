@@ -1,0 +1,1 @@
+"""Network function runtime, its southbound protocol and the network functions."""

@@ -1,0 +1,1 @@
+"""Southbound protocol between the controller and a network function instance."""

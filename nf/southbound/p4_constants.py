@@ -1,0 +1,7 @@
+"""Constants shared with the P4 program.
+
+Generated from `p4src/constants.p4` by `p4src/generate_constants.py`: change them there.
+"""
+
+MARKER_ETHERTYPE = 0x88B5  # IEEE 802 local experimental 1
+BOUNCE_ADDRESS = 0x02B00CE00000  # destination of a packet handed back

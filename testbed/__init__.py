@@ -1,0 +1,1 @@
+"""Namespaces, hosts and live traffic around a switch and two instances."""
