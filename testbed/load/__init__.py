@@ -1,0 +1,1 @@
+"""Live load: real TCP connections between two hosts, every byte of them verified."""
