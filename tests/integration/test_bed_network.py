@@ -5,6 +5,7 @@ Run inside a sandbox: python -m testbed.sandbox pytest tests/integration/test_be
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import time
@@ -190,6 +191,7 @@ def test_a_network_that_breaks_shows_in_the_records(network: Network, tmp_path: 
     server.stop()  # its connections are reset
     with pytest.raises(BedError, match="server has ended"):
         server.check()
+    client.wait_until(lambda: json.loads((tmp_path / "client").read_text())["errors"] >= 100, 10)
     client.stop(10)
     record = LoadRecord.read(tmp_path / "result")
     assert record.count("reset") + record.count("refused") > 0
