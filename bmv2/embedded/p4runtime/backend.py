@@ -1,0 +1,142 @@
+"""What the P4Runtime server needs of a running data plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """The field has this value."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lpm:
+    """The first `prefix` bits of the field are those of `value`."""
+
+    value: int
+    prefix: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ternary:
+    """The bits of the field under `mask` are those of `value`."""
+
+    value: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The field is `low` … `high`, both included."""
+
+    low: int
+    high: int
+
+
+Match: TypeAlias = Exact | Lpm | Ternary | Range
+
+
+class TableFull(Exception):  # noqa: N818
+    """No more entries fit into the table."""
+
+
+class DuplicateEntry(Exception):  # noqa: N818
+    """The table has an entry with the same key and priority."""
+
+
+Cells: TypeAlias = npt.NDArray[np.uint64]
+
+
+class Backend(Protocol):
+    """A program that can forward packets. Names are those of P4Info.
+
+    Tables and arrays can be written before `start()`. A table entry is known by its
+    handle; where a handle may be None, that is the default entry.
+    """
+
+    def start(self) -> None:
+        """Opens the ports and starts to forward. Raises OSError."""
+        ...
+
+    def stop(self) -> None:
+        """Stops forwarding for good. Stopping twice is no error."""
+        ...
+
+    def table_add(
+        self, table: str, key: Sequence[Match], priority: int, action: str, params: Sequence[int]
+    ) -> int:
+        """Adds an entry; its handle. The larger priority wins.
+
+        Raises TableFull, DuplicateEntry.
+        """
+        ...
+
+    def table_modify(self, table: str, handle: int, action: str, params: Sequence[int]) -> None:
+        """Gives an entry another action."""
+        ...
+
+    def table_delete(self, table: str, handle: int) -> None:
+        """Removes an entry."""
+        ...
+
+    def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:
+        """Gives a table another default action."""
+        ...
+
+    def table_reset_default(self, table: str) -> None:
+        """Gives a table the default action of the program again."""
+        ...
+
+    def entry_counter(self, table: str, handle: int | None) -> tuple[int, int]:
+        """Packets and bytes of an entry's direct counter."""
+        ...
+
+    def set_entry_counter(
+        self, table: str, handle: int | None, packets: int, byte_count: int
+    ) -> None:
+        """Sets an entry's direct counter."""
+        ...
+
+    def entry_idle_ns(self, table: str, handle: int) -> int:
+        """How long ago an entry was hit, or inserted."""
+        ...
+
+    def counter_read(self, name: str, index: int) -> tuple[int, int]:
+        """Packets and bytes of a counter's cell."""
+        ...
+
+    def counter_write(self, name: str, index: int, packets: int, byte_count: int) -> None:
+        """Sets a counter's cell."""
+        ...
+
+    def register_read(self, name: str) -> Cells:
+        """All cells of a register, as they were at one moment."""
+        ...
+
+    def register_write(self, name: str, index: int, value: int) -> None:
+        """Sets a register's cell."""
+        ...
+
+    def register_messages(self, name: str, register_id: int, first: int, count: int) -> bytes:
+        """Cells of a register as a serialised p4.v1.ReadResponse, one entity a cell."""
+        ...
+
+    def send_packet_out(self, packet: bytes) -> None:
+        """Sends a packet into the pipeline as if it came in by the CPU port."""
+        ...
+
+    def packet_in_fileno(self) -> int:
+        """A descriptor that is readable while packets for the controller wait."""
+        ...
+
+    def receive_packet_ins(self) -> list[bytes]:
+        """Takes the packets that wait, in order."""
+        ...

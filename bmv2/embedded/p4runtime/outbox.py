@@ -1,0 +1,54 @@
+"""What waits to be sent to one controller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from finsy.proto import p4r
+
+_CAPACITY = 4096
+"""Messages. Who sends more waits; a packet_in waits in the data plane's ring."""
+
+
+class Outbox:
+    """A bounded queue of stream messages in order. For one event loop."""
+
+    def __init__(self) -> None:
+        self._messages: deque[p4r.StreamMessageResponse] = deque()
+        self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._is_closed = False
+
+    def send(self, message: p4r.StreamMessageResponse) -> None:
+        """Queues a message that cannot wait, whatever the number queued."""
+        if not self._is_closed:
+            self._messages.append(message)
+            self._filled.set()
+
+    async def send_when_drained(self, message: p4r.StreamMessageResponse) -> bool:
+        """Queues a message as soon as there is room; false when the controller is gone."""
+        while len(self._messages) >= _CAPACITY and not self._is_closed:
+            self._drained.clear()
+            await self._drained.wait()
+        self.send(message)
+        return not self._is_closed
+
+    async def next(self) -> p4r.StreamMessageResponse:
+        """Takes the oldest message; waits for one."""
+        while not self._messages:
+            self._filled.clear()
+            await self._filled.wait()
+        message = self._messages.popleft()
+        if len(self._messages) <= _CAPACITY // 2:
+            self._drained.set()
+        return message
+
+    def close(self) -> int:
+        """Throws away what is queued; the number of packet_ins among it."""
+        self._is_closed = True
+        lost = sum(message.HasField("packet") for message in self._messages)
+        self._messages.clear()
+        self._drained.set()
+        return lost

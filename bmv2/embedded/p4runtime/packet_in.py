@@ -1,0 +1,73 @@
+"""Carries packets for the controller from the data plane to the primary."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from finsy.proto import p4r
+
+from bmv2.embedded.p4runtime.errors import P4RuntimeError
+from bmv2.embedded.p4runtime.outbox import Outbox
+from bmv2.embedded.p4runtime.pipeline import Pipeline
+
+_log = logging.getLogger(__name__)
+
+
+class PacketInPump:
+    """Reads packets only as fast as the primary takes them.
+
+    What it does not take waits in the data plane's ring, so nothing is lost in between.
+    Without a primary nobody can take a packet: it is thrown away and counted.
+    """
+
+    def __init__(self, primary: Callable[[], Outbox | None]) -> None:
+        self._primary = primary
+        self._pipeline: Pipeline | None = None
+        self._readable = asyncio.Event()
+        self.lost = 0
+        """Packets that came while there was no primary."""
+
+    def follow(self, pipeline: Pipeline | None) -> None:
+        """From now on the packets come from this pipeline; to be called while it runs."""
+        self._unwatch()
+        self._pipeline = pipeline
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._pipeline is not None:
+            descriptor = self._pipeline.backend.packet_in_fileno()
+            asyncio.get_running_loop().add_reader(descriptor, self._readable.set)
+
+    def _unwatch(self) -> None:
+        if self._pipeline is not None:
+            descriptor = self._pipeline.backend.packet_in_fileno()
+            asyncio.get_running_loop().remove_reader(descriptor)
+
+    async def run(self) -> None:
+        """Carries packets until cancelled."""
+        while True:
+            await self._readable.wait()
+            self._readable.clear()
+            pipeline = self._pipeline
+            if pipeline is None:
+                continue
+            # Delivery may have to wait, and the packets that come meanwhile with it.
+            self._unwatch()
+            for packet in pipeline.backend.receive_packet_ins():
+                await self._deliver(pipeline, packet)
+            if self._pipeline is pipeline:
+                self._watch()
+
+    async def _deliver(self, pipeline: Pipeline, packet: bytes) -> None:
+        try:
+            message = p4r.StreamMessageResponse(packet=pipeline.packet_in.unpack(packet))
+        except P4RuntimeError as error:
+            _log.warning("%s", error.message)
+            return
+        primary = self._primary()
+        if primary is None or not await primary.send_when_drained(message):
+            if self.lost == 0:
+                _log.warning("a packet_in is thrown away: no controller is the primary")
+            self.lost += 1

@@ -1,0 +1,109 @@
+"""The P4Runtime service on a listening socket."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+from typing import TypeAlias
+
+import grpc
+from finsy.proto import p4r
+from google.protobuf.message import Message
+
+from bmv2.embedded.p4runtime.service import P4RuntimeService
+
+_SERVICE = "p4.v1.P4Runtime"
+_MAX_REQUEST_BYTES = 256 << 20
+_UNIX = "unix:"
+
+_Server: TypeAlias = "grpc.aio.Server"
+
+
+class ListenError(Exception):
+    """The server cannot listen on its address. The message is one line."""
+
+
+def _serialise(response: Message | bytes) -> bytes:
+    """Register cells come from the data plane in serialised form, everything else does not."""
+    return response if isinstance(response, bytes) else response.SerializeToString()
+
+
+def _handlers(service: P4RuntimeService) -> grpc.GenericRpcHandler:
+    unary, out, both = (
+        grpc.unary_unary_rpc_method_handler,
+        grpc.unary_stream_rpc_method_handler,
+        grpc.stream_stream_rpc_method_handler,
+    )
+    methods = {
+        "Capabilities": (unary, service.capabilities, p4r.CapabilitiesRequest),
+        "Write": (unary, service.write, p4r.WriteRequest),
+        "Read": (out, service.read, p4r.ReadRequest),
+        "SetForwardingPipelineConfig": (
+            unary,
+            service.set_forwarding_pipeline_config,
+            p4r.SetForwardingPipelineConfigRequest,
+        ),
+        "GetForwardingPipelineConfig": (
+            unary,
+            service.get_forwarding_pipeline_config,
+            p4r.GetForwardingPipelineConfigRequest,
+        ),
+        "StreamChannel": (both, service.stream_channel, p4r.StreamMessageRequest),
+    }
+    return grpc.method_handlers_generic_handler(
+        _SERVICE,
+        {
+            name: make(
+                method,
+                request_deserializer=request.FromString,
+                response_serializer=_serialise,
+            )
+            for name, (make, method, request) in methods.items()
+        },
+    )
+
+
+async def listen(service: P4RuntimeService, address: str) -> _Server:
+    """Starts to serve on `host:port` or `unix:/path`. Raises ListenError."""
+    if address.startswith(_UNIX):
+        _check_socket(Path(address.removeprefix(_UNIX)))
+    server = grpc.aio.server(
+        options=[
+            # Otherwise a second switch on the same port would get half of the calls.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES),
+        ]
+    )
+    server.add_generic_rpc_handlers((_handlers(service),))
+    try:
+        bound = server.add_insecure_port(address)
+    except RuntimeError:
+        bound = 0
+    if bound == 0:
+        raise ListenError(
+            f"cannot listen on {address}: it is in use, or not an address of this host"
+        )
+    await server.start()
+    return server
+
+
+def _check_socket(path: Path) -> None:
+    """Raises ListenError where another server listens, or where no socket can be made.
+
+    gRPC would take the path away from another server without a word.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise ListenError(f"cannot listen on unix:{path}: no directory {path.parent}") from None
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(f"cannot listen on unix:{path}: the file exists and is no socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return  # left behind by a server that is gone
+    raise ListenError(f"cannot listen on unix:{path}: another server does")
