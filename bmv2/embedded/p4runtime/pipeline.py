@@ -11,6 +11,7 @@ from bmv2.embedded.p4runtime.arrays import Arrays
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, unimplemented
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
+from bmv2.embedded.p4runtime.initial_state import initial_tables
 from bmv2.embedded.p4runtime.packet_header import PacketHeader
 from bmv2.embedded.p4runtime.schema import Schema
 from bmv2.embedded.p4runtime.table_reader import TableReader
@@ -25,14 +26,14 @@ class Pipeline:
     """Reads and writes of one program; the entities of P4Runtime by their kind."""
 
     def __init__(self, config: p4r.ForwardingPipelineConfig, schema: Schema, backend: Backend):
-        """Raises P4RuntimeError when the packet headers are not as they must be."""
+        """Raises P4RuntimeError when P4Info and device config do not fit together."""
         self.config = config
         self.schema = schema
         self.backend = backend
         self.packet_in = PacketHeader("packet_in", schema.packet_in)
         self.packet_out = PacketHeader("packet_out", schema.packet_out)
         self.idle_timeouts = IdleTimeouts(self._idle_ns)
-        self.states = {table.id: TableState(table) for table in schema.tables.values()}
+        self.states = initial_tables(schema, config.p4_device_config)
         self._writer = TableWriter(schema, self.states, backend, self._set_timer)
         self._reader = TableReader(schema, self.states, backend)
         self._arrays = Arrays(schema, backend)

@@ -191,15 +191,21 @@ async def test_other_atomicities_are_refused_whole(primary: Controller, atomicit
 
 
 async def test_the_default_action_is_set_and_reset(switch: Switch, primary: Controller) -> None:
+    asked = entry("timers", is_default_action=True)
+    initial = await primary.read_entries(asked)
     timers = entry("timers", (), action("set_timers", 5, 6), is_default_action=True)
     await primary.write(update(MODIFY, timers))
     assert switch.backend.defaults == {
         "UhaulIngress.timers.timers": ("UhaulIngress.timers.set_timers", (5, 6))
     }
-    assert await primary.read_entries(entry("timers", is_default_action=True)) == [timers]
+    assert await primary.read_entries(asked) == [timers]
     assert await primary.read_entries(entry("timers")) == []
     await primary.write(update(MODIFY, entry("timers", is_default_action=True)))
     assert switch.backend.defaults == {}
+    assert await primary.read_entries(asked) == initial
+    assert initial == [
+        entry("timers", (), action("set_timers", 100_000, 60_000_000), is_default_action=True)
+    ]
 
 
 async def test_reads_select(primary: Controller) -> None:
