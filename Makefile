@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PROTO := nf/southbound/southbound.proto
-PROTO_PY := nf/southbound/southbound_pb2.py
+PROTOS := nf/southbound/southbound.proto nf/runtime/flow_state.proto nf/asset_monitor/state.proto
+PROTOS_PY := $(PROTOS:.proto=_pb2.py)
 P4_SOURCES := $(shell find p4src -name '*.p4')
 P4_BUILD := p4src/build
 
@@ -31,12 +31,12 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps ptf
 	touch $@
 
-$(PROTO_PY): $(PROTO) $(VENV)/installed
-	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTO)
+$(PROTOS_PY): %_pb2.py: %.proto $(VENV)/installed
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $<
 	touch $@
 
 .PHONY: setup setup-dev
-setup: $(PROTO_PY)  ## Make the virtual environment and the generated code.
+setup: $(PROTOS_PY)  ## Make the virtual environment and the generated code.
 setup-dev: setup $(VENV)/installed-dev  ## The same, with what the tests need.
 
 # --- checks --------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The runtime of a network function: its port, its flows, its southbound server."""

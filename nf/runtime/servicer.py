@@ -1,0 +1,130 @@
+"""The southbound service of an instance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from typing import Generic, TypeAlias
+
+import grpc
+
+from nf.runtime.chunk import parse_flow
+from nf.runtime.function import FlowState, State, StateError
+from nf.runtime.instance import Instance
+from nf.southbound import southbound_pb2 as pb
+from nf.southbound import southbound_pb2_grpc as rpc
+from nf.southbound.flow import FiveTuple
+
+_LIST_PIECE = 1000  # flows in one message
+_SECOND_US = 1_000_000
+
+_Context: TypeAlias = "grpc.aio.ServicerContext[object, object]"
+
+
+class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
+    """Answers the controller; `nf/southbound/southbound.proto` says what each call means.
+
+    A request that makes no sense is INVALID_ARGUMENT, with one line.
+    """
+
+    def __init__(self, instance: Instance[State]) -> None:
+        self._instance = instance
+
+    async def GetInfo(  # noqa: N802 - the name of the rpc, as below
+        self, request: pb.GetInfoRequest, context: _Context
+    ) -> pb.Info:
+        """Who the instance is."""
+        instance = self._instance
+        return pb.Info(
+            name=instance.name,
+            function=instance.function.name,
+            state_version=instance.function.state_version,
+            no_new_state=instance.table.no_new_state,
+        )
+
+    async def ListFlows(  # noqa: N802
+        self, request: pb.ListFlowsRequest, context: _Context
+    ) -> AsyncGenerator[pb.FlowList]:
+        """The flows as they are now; the calls in between do not change the list."""
+        states = list(self._instance.table.states())
+        for first in range(0, len(states), _LIST_PIECE):
+            now_us = self._instance.clock.now_us()
+            piece = states[first : first + _LIST_PIECE]
+            yield pb.FlowList(flows=[_summary(state, now_us) for state in piece])
+
+    async def GetPerflow(  # noqa: N802
+        self, request: pb.GetPerflowRequest, context: _Context
+    ) -> AsyncGenerator[pb.StateChunk]:
+        """Exports; ends early, waiting or not, when the client goes away."""
+        flows = await _flows(request.flows, context)
+        if request.marker:
+            await self._instance.markers.wait(request.marker)
+        for flow in flows:
+            yield self._instance.table.export(flow)
+
+    async def PutPerflow(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.StateChunk], context: _Context
+    ) -> AsyncGenerator[pb.PutResult]:
+        """Imports; a chunk that is refused does not end the stream."""
+        async for chunk in request_iterator:
+            try:
+                self._instance.table.put(chunk, self._instance.clock.now_us())
+            except StateError as error:
+                yield pb.PutResult(flow=chunk.flow, accepted=False, reason=str(error))
+            else:
+                yield pb.PutResult(flow=chunk.flow, accepted=True)
+
+    async def DelPerflow(  # noqa: N802
+        self, request: pb.DelPerflowRequest, context: _Context
+    ) -> pb.DelPerflowReply:
+        """Deletes all of them or, when one makes no sense, none."""
+        flows = await _flows(request.flows, context)
+        return pb.DelPerflowReply(deleted=sum(map(self._instance.table.delete, flows)))
+
+    async def SetMode(  # noqa: N802
+        self, request: pb.SetModeRequest, context: _Context
+    ) -> pb.SetModeReply:
+        """Holds for every frame that has not been read yet."""
+        self._instance.table.no_new_state = request.no_new_state
+        return pb.SetModeReply()
+
+    async def GetLoad(  # noqa: N802
+        self, request: pb.GetLoadRequest, context: _Context
+    ) -> pb.Load:
+        """Counters since the start."""
+        instance, table, port = self._instance, self._instance.table, self._instance.port
+        return pb.Load(
+            packets=instance.packets,
+            bytes=instance.bytes,
+            returned=instance.returned,
+            bounced=instance.bounced,
+            dropped=port.read_drops(),
+            markers=instance.markers.count,
+            flows=len(table),
+            flows_created=table.created,
+            flows_imported=table.imported,
+            flows_deleted=table.deleted,
+            flows_expired=table.expired,
+            cpu_seconds=time.process_time(),
+            uninspected=instance.uninspected,
+            unsent=port.unsent,
+            faults=instance.faults,
+        )
+
+
+async def _flows(messages: Iterable[pb.FiveTuple], context: _Context) -> list[FiveTuple]:
+    try:
+        return [parse_flow(message) for message in messages]
+    except StateError as error:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+
+
+def _summary(state: FlowState, now_us: int) -> pb.FlowSummary:
+    return pb.FlowSummary(
+        flow=state.flow.to_message(),
+        packets=state.packets,
+        bytes=state.bytes,
+        # The last packet may have been seen by an instance whose clock is ahead.
+        idle_seconds=max(0, now_us - state.last_seen_us) / _SECOND_US,
+        ended=state.ended,
+    )
