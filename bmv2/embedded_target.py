@@ -7,7 +7,7 @@ import sys
 import time
 
 from bmv2.readiness import P4RuntimeProbe
-from bmv2.switch_process import SwitchProcess
+from bmv2.switch_process import SwitchProcess, check_addresses
 from bmv2.target import SwitchOptions, TargetError
 
 
@@ -31,6 +31,7 @@ class EmbeddedTarget:
     def start(self) -> None:
         """Starts the switch with its program. Raises TargetError."""
         options = self._options
+        check_addresses(options.grpc_address)
         deadline = time.monotonic() + options.start_timeout_s
         process = self._process = SwitchProcess(self.name, self._command(), options.log_file)
         try:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import time
-from pathlib import Path
 
 from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 
 from bmv2 import egress_queues
+from bmv2.listening import socket_path
 from bmv2.readiness import P4RuntimeProbe
-from bmv2.switch_process import SwitchProcess
+from bmv2.switch_process import SwitchProcess, check_addresses
 from bmv2.target import SwitchOptions, TargetError
 
 _BINARY = "simple_switch_grpc"
 _QUEUE_DEPTH = 100_000
-_UNIX = "unix:"
 
 
 def is_installed() -> bool:
@@ -59,7 +57,7 @@ class SimpleSwitchTarget:
         options = self._options
         config = _pipeline_config(options)
         # It would go on without a Thrift server, or with half of the gRPC calls.
-        _check_free("127.0.0.1", options.thrift_port)
+        check_addresses(self.thrift_address, options.grpc_address)
         deadline = time.monotonic() + options.start_timeout_s
         self._process = SwitchProcess(self.name, self._command(), options.log_file)
         try:
@@ -73,9 +71,9 @@ class SimpleSwitchTarget:
         if self._process is not None:
             self._process.stop()
             self._process = None
-            if self._options.grpc_address.startswith(_UNIX):
-                with contextlib.suppress(OSError):
-                    Path(self._options.grpc_address.removeprefix(_UNIX)).unlink()
+            path = socket_path(self._options.grpc_address)
+            if path is not None:
+                path.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         options = self._options
@@ -122,12 +120,3 @@ def _pipeline_config(options: SwitchOptions) -> p4r.ForwardingPipelineConfig:
         raise TargetError(f"{error.filename}: {error.strerror}") from error
     except text_format.ParseError as error:
         raise TargetError(f"{options.p4info} is no P4Info: {error}") from error
-
-
-def _check_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise TargetError(f"cannot listen on {host}:{port}: {error.strerror}") from error

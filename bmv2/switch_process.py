@@ -12,10 +12,23 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bmv2.listening import ListenError, check_free
 from bmv2.target import TargetError
 
 _POLL_S = 0.01
 _STOP_TIMEOUT_S = 5.0
+
+
+def check_addresses(*addresses: str) -> None:
+    """Raises TargetError when a switch cannot listen on one of its addresses.
+
+    Another server there would pass for the switch that is being started.
+    """
+    try:
+        for address in addresses:
+            check_free(address)
+    except ListenError as error:
+        raise TargetError(str(error)) from error
 
 
 class SwitchProcess:

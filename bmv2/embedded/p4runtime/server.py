@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import stat
-from pathlib import Path
 from typing import TypeAlias
 
 import grpc
@@ -12,16 +9,12 @@ from finsy.proto import p4r
 from google.protobuf.message import Message
 
 from bmv2.embedded.p4runtime.service import P4RuntimeService
+from bmv2.listening import ListenError, check_free
 
 _SERVICE = "p4.v1.P4Runtime"
 _MAX_REQUEST_BYTES = 256 << 20
-_UNIX = "unix:"
 
 _Server: TypeAlias = "grpc.aio.Server"
-
-
-class ListenError(Exception):
-    """The server cannot listen on its address. The message is one line."""
 
 
 def _serialise(response: Message | bytes) -> bytes:
@@ -66,8 +59,7 @@ def _handlers(service: P4RuntimeService) -> grpc.GenericRpcHandler:
 
 async def listen(service: P4RuntimeService, address: str) -> _Server:
     """Starts to serve on `host:port` or `unix:/path`. Raises ListenError."""
-    if address.startswith(_UNIX):
-        _check_socket(Path(address.removeprefix(_UNIX)))
+    check_free(address)
     server = grpc.aio.server(
         options=[
             # Otherwise a second switch on the same port would get half of the calls.
@@ -81,29 +73,6 @@ async def listen(service: P4RuntimeService, address: str) -> _Server:
     except RuntimeError:
         bound = 0
     if bound == 0:
-        raise ListenError(
-            f"cannot listen on {address}: it is in use, or not an address of this host"
-        )
+        raise ListenError(f"cannot listen on {address}")
     await server.start()
     return server
-
-
-def _check_socket(path: Path) -> None:
-    """Raises ListenError where another server listens, or where no socket can be made.
-
-    gRPC would take the path away from another server without a word.
-    """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise ListenError(f"cannot listen on unix:{path}: no directory {path.parent}") from None
-        return
-    if not stat.S_ISSOCK(mode):
-        raise ListenError(f"cannot listen on unix:{path}: the file exists and is no socket")
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return  # left behind by a server that is gone
-    raise ListenError(f"cannot listen on unix:{path}: another server does")

@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 import pytest
-from conftest import Switch
 from fake_backend import FakeEntry
+from fake_switch import Switch
 from finsy.proto import p4d, p4r
 from p4rt_client import (
     DELETE,

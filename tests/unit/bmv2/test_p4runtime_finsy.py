@@ -7,7 +7,7 @@ from typing import Any
 
 import finsy as fy
 import pytest
-from conftest import Switch
+from fake_switch import Switch
 from p4rt_client import BUILD, DEVICE, controller
 
 _WAIT_S = 10.0

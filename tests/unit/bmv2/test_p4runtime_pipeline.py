@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from conftest import Switch
+from fake_switch import Switch
 from finsy.proto import p4d, p4i, p4r
 from p4rt_client import (
     DEVICE,
@@ -24,7 +24,8 @@ from p4rt_client import (
 
 from bmv2.embedded.p4runtime.errors import P4RuntimeError
 from bmv2.embedded.p4runtime.schema import schema_of
-from bmv2.embedded.p4runtime.server import ListenError, listen
+from bmv2.embedded.p4runtime.server import listen
+from bmv2.listening import ListenError
 
 _Set = p4r.SetForwardingPipelineConfigRequest
 _Get = p4r.GetForwardingPipelineConfigRequest
@@ -210,3 +211,8 @@ async def test_a_path_that_cannot_be_a_socket(
     with pytest.raises(ListenError, match=words):
         await listen(switch.service, f"unix:{tmp_path / name}")
     assert (tmp_path / "file").read_text() == "kept"
+
+
+async def test_an_address_of_no_kind(switch: Switch) -> None:
+    with pytest.raises(ListenError, match="neither host:port nor unix:/path"):
+        await listen(switch.service, "9559")

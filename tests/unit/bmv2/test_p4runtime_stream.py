@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from conftest import Switch
+from fake_switch import Switch
 from finsy.proto import p4r
 from p4rt_client import DEVICE, Controller, controller, program
 

@@ -1,4 +1,4 @@
-"""Choosing and starting switches, without a switch: pytest tests/unit/bmv2/test_targets.py"""
+"""Switches as processes, without a switch: pytest tests/unit/bmv2/test_switch_process.py"""
 
 from __future__ import annotations
 

@@ -1,0 +1,98 @@
+"""The embedded switch in one process: its data plane and its P4Runtime server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from finsy.proto import p4i, p4r
+from google.protobuf import text_format
+
+from bmv2.embedded.dataplane import CompileError, Dataplane, UnsupportedProgram
+from bmv2.embedded.p4runtime.errors import P4RuntimeError
+from bmv2.embedded.p4runtime.pipeline_config import LoadError
+from bmv2.embedded.p4runtime.server import listen
+from bmv2.embedded.p4runtime.service import P4RuntimeService
+from bmv2.listening import ListenError
+
+_log = logging.getLogger(__name__)
+
+_STOP_GRACE_S = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedSwitchOptions:
+    """What `python -m bmv2 run` is told."""
+
+    program: Path | None
+    """BMv2 JSON as p4c writes it; none to wait for a controller to set it."""
+
+    p4info: Path | None
+    """P4Info of the program, as protobuf text."""
+
+    ports: Mapping[int, str]
+    """Port number to network interface."""
+
+    cpu_port: int
+    """The port of packet_in and packet_out."""
+
+    grpc_address: str
+    """Where the P4Runtime server listens: `host:port` or `unix:/path`."""
+
+    device_id: int
+    """P4Runtime device id."""
+
+
+class SwitchError(Exception):
+    """The switch cannot run. The message is one line: what, where."""
+
+
+async def serve(options: EmbeddedSwitchOptions) -> None:
+    """Runs the switch until SIGTERM or SIGINT. Raises SwitchError."""
+    main = asyncio.current_task()
+    if main is None:
+        raise SwitchError("the switch must run in a task")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, main.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await _serve(options)
+    _log.info("stopped")
+
+
+async def _serve(options: EmbeddedSwitchOptions) -> None:
+    def load(device_config: bytes) -> Dataplane:
+        try:
+            return Dataplane.load(device_config, ports=options.ports, cpu_port=options.cpu_port)
+        except (UnsupportedProgram, CompileError) as error:
+            raise LoadError(str(error)) from error
+
+    service = P4RuntimeService(options.device_id, load)
+    try:
+        if options.program is not None and options.p4info is not None:
+            await service.load(_config(options.program, options.p4info))
+        server = await listen(service, options.grpc_address)
+    except (P4RuntimeError, ListenError) as error:
+        service.close()
+        raise SwitchError(str(error)) from error
+    _log.info("device %d serves P4Runtime on %s", options.device_id, options.grpc_address)
+    try:
+        await service.run()
+    finally:
+        await server.stop(_STOP_GRACE_S)
+
+
+def _config(program: Path, p4info: Path) -> p4r.ForwardingPipelineConfig:
+    try:
+        return p4r.ForwardingPipelineConfig(
+            p4info=text_format.Parse(p4info.read_text(), p4i.P4Info()),
+            p4_device_config=program.read_bytes(),
+        )
+    except OSError as error:
+        raise SwitchError(f"{error.filename}: {error.strerror}") from error
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise SwitchError(f"{p4info} is no P4Info: {error}") from error
