@@ -7,7 +7,7 @@ import sys
 import time
 
 from bmv2.readiness import P4RuntimeProbe
-from bmv2.switch_process import SwitchProcess, check_addresses
+from bmv2.switch_process import SwitchProcess, check_addresses, check_interfaces
 from bmv2.target import SwitchOptions, TargetError
 
 
@@ -32,6 +32,7 @@ class EmbeddedTarget:
         """Starts the switch with its program. Raises TargetError."""
         options = self._options
         check_addresses(options.grpc_address)
+        check_interfaces(options.ports)
         deadline = time.monotonic() + options.start_timeout_s
         process = self._process = SwitchProcess(self.name, self._command(), options.log_file)
         try:

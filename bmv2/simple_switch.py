@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from bmv2 import egress_queues
 from bmv2.listening import socket_path
 from bmv2.readiness import P4RuntimeProbe
-from bmv2.switch_process import SwitchProcess, check_addresses
+from bmv2.switch_process import SwitchProcess, check_addresses, check_interfaces
 from bmv2.target import SwitchOptions, TargetError
 
 _BINARY = "simple_switch_grpc"
@@ -58,6 +58,7 @@ class SimpleSwitchTarget:
         config = _pipeline_config(options)
         # It would go on without a Thrift server, or with half of the gRPC calls.
         check_addresses(self.thrift_address, options.grpc_address)
+        check_interfaces(options.ports)
         deadline = time.monotonic() + options.start_timeout_s
         self._process = SwitchProcess(self.name, self._command(), options.log_file)
         try:
@@ -87,7 +88,8 @@ class SimpleSwitchTarget:
             *("--thrift-port", str(options.thrift_port)),
             *("--log-console", "-L", "warn"),
             *options.extra_args,
-            str(options.program),
+            # The program comes over P4Runtime: given here, it would be loaded twice.
+            "--no-p4",
             "--",
             *("--grpc-server-addr", options.grpc_address),
             *("--cpu-port", str(options.cpu_port)),

@@ -18,7 +18,7 @@ from bmv2.embedded.p4runtime.errors import P4RuntimeError
 from bmv2.embedded.p4runtime.pipeline_config import LoadError
 from bmv2.embedded.p4runtime.server import listen
 from bmv2.embedded.p4runtime.service import P4RuntimeService
-from bmv2.listening import ListenError
+from bmv2.listening import ListenError, check_free
 
 _log = logging.getLogger(__name__)
 
@@ -73,10 +73,11 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
 
     service = P4RuntimeService(options.device_id, load)
     try:
+        check_free(options.grpc_address)  # compiling a program in vain would take seconds
         if options.program is not None and options.p4info is not None:
-            await service.load(_config(options.program, options.p4info))
+            await _load_program(service, options.program, options.p4info)
         server = await listen(service, options.grpc_address)
-    except (P4RuntimeError, ListenError) as error:
+    except ListenError as error:
         service.close()
         raise SwitchError(str(error)) from error
     _log.info("device %d serves P4Runtime on %s", options.device_id, options.grpc_address)
@@ -84,6 +85,13 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
         await service.run()
     finally:
         await server.stop(_STOP_GRACE_S)
+
+
+async def _load_program(service: P4RuntimeService, program: Path, p4info: Path) -> None:
+    try:
+        await service.load(_config(program, p4info))
+    except P4RuntimeError as error:
+        raise SwitchError(f"{program}: {error}") from error
 
 
 def _config(program: Path, p4info: Path) -> p4r.ForwardingPipelineConfig:

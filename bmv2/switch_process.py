@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bmv2.listening import ListenError, check_free
@@ -29,6 +30,18 @@ def check_addresses(*addresses: str) -> None:
             check_free(address)
     except ListenError as error:
         raise TargetError(str(error)) from error
+
+
+def check_interfaces(ports: Mapping[int, str]) -> None:
+    """Raises TargetError when a port's interface is not in the caller's network namespace.
+
+    simple_switch_grpc would go on without it.
+    """
+    for number, interface in ports.items():
+        try:
+            socket.if_nametoindex(interface)
+        except OSError as error:
+            raise TargetError(f"port {number}: no network interface {interface}") from error
 
 
 class SwitchProcess:

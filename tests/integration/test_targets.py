@@ -119,7 +119,7 @@ def test_an_end_by_itself_is_no_trouble_for_stop(target: Target) -> None:
         ({"ports": {1: "no-such-port"}}, "no-such-port"),
         ({"program": Path("/no/such.json")}, "/no/such.json: No such file"),
         ({"p4info": Path("/no/such.txtpb")}, "/no/such.txtpb: No such file"),
-        ({"program": BUILD / "uhaul.p4info.txtpb"}, "JSON"),
+        ({"program": BUILD / "uhaul.p4info.txtpb"}, "uhaul.p4info.txtpb: "),
     ],
 )
 def test_what_cannot_start_says_so_in_one_line(
