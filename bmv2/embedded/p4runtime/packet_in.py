@@ -19,15 +19,14 @@ class PacketInPump:
     """Reads packets only as fast as the primary takes them.
 
     What it does not take waits in the data plane's ring, so nothing is lost in between.
-    Without a primary nobody can take a packet: it is thrown away and counted.
+    Without a primary nobody can take a packet: it is thrown away, counted and logged.
     """
 
     def __init__(self, primary: Callable[[], Outbox | None]) -> None:
         self._primary = primary
         self._pipeline: Pipeline | None = None
         self._readable = asyncio.Event()
-        self.lost = 0
-        """Packets that came while there was no primary."""
+        self._lost = 0
 
     def follow(self, pipeline: Pipeline | None) -> None:
         """From now on the packets come from this pipeline; to be called while it runs."""
@@ -68,6 +67,9 @@ class PacketInPump:
             return
         primary = self._primary()
         if primary is None or not await primary.send_when_drained(message):
-            if self.lost == 0:
-                _log.warning("a packet_in is thrown away: no controller is the primary")
-            self.lost += 1
+            if self._lost == 0:
+                _log.warning("packet_ins are thrown away: no controller is the primary")
+            self._lost += 1
+        elif self._lost:
+            _log.warning("%d packet_ins have been thrown away", self._lost)
+            self._lost = 0
