@@ -85,5 +85,11 @@ def run(
     except UnknownFunctionError as error:
         raise typer.BadParameter(str(error), param_hint="FUNCTION") from None
     except (RunError, OSError) as error:
-        print(f"nf {name}: {error}", file=sys.stderr)
+        print(f"nf {name}: {_one_line(error)}", file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

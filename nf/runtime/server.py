@@ -6,28 +6,17 @@ import asyncio
 import gc
 import logging
 import signal
-import socket
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeAlias
-
-import grpc
 
 from nf.runtime.flow_table import FlowTableOptions
 from nf.runtime.function import NetworkFunction, State
 from nf.runtime.instance import Instance
+from nf.runtime.listen import ListenError, listen
 from nf.runtime.packet_ring import PacketRing, PacketRingError
-from nf.runtime.servicer import SouthboundServicer
-from nf.southbound.southbound_pb2_grpc import add_NetworkFunctionServicer_to_server
 
 _log = logging.getLogger(__name__)
 
-_UNIX = "unix:"
-_MAX_MESSAGE_BYTES = 256 << 20
 _STOP_GRACE_S = 0.2
-
-_Server: TypeAlias = "grpc.aio.Server"
 
 
 class RunError(Exception):
@@ -69,7 +58,10 @@ async def run(function: NetworkFunction[State], options: RunOptions) -> None:
         raise RunError(str(error)) from None
     try:
         instance = Instance(options.name, function, ring, options.table)
-        server = await _listen(instance, options.listen)
+        try:
+            server = await listen(instance, options.listen)
+        except ListenError as error:
+            raise RunError(str(error)) from None
         _log.info(
             "%s runs %s on %s, serves %s",
             *(options.name, function.name, options.interface, options.listen),
@@ -89,46 +81,3 @@ async def run(function: NetworkFunction[State], options: RunOptions) -> None:
     finally:
         ring.close()
     _log.info("%s has stopped", options.name)
-
-
-async def _listen(instance: Instance[State], address: str) -> _Server:
-    if address.startswith(_UNIX):
-        _check_socket(address)
-    server = grpc.aio.server(
-        options=[
-            # Otherwise a second instance on the same port would get half of the calls.
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-        ]
-    )
-    add_NetworkFunctionServicer_to_server(SouthboundServicer(instance), server)
-    try:
-        bound = server.add_insecure_port(address)
-    except RuntimeError:
-        bound = 0
-    if not bound:
-        raise RunError(f"cannot listen on {address}: in use, or no such address")
-    await server.start()
-    return server
-
-
-def _check_socket(address: str) -> None:
-    """Makes sure that nobody listens on a unix socket; gRPC would take it over."""
-    path = Path(address.removeprefix(_UNIX))
-    if not path.parent.is_dir():
-        raise RunError(f"cannot listen on {address}: no such directory")
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise RunError(f"cannot listen on {address}: a file that is no socket is in the way")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()  # left behind by a process that was killed
-            return
-        except OSError as error:
-            raise RunError(f"cannot listen on {address}: {error.strerror}") from None
-    raise RunError(f"cannot listen on {address}: another process does")
