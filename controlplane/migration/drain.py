@@ -1,0 +1,74 @@
+"""Watches the flows that were left at an instance until they have died out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from controlplane.migration.buckets import drained
+from controlplane.migration.errors import MoveError
+from controlplane.migration.peers import Member, Switch
+from nf.southbound.client import SouthboundError
+
+logger = logging.getLogger(__name__)
+
+
+class Drain:
+    """The buckets that were turned from `previous` to `owner`, while `previous` has flows.
+
+    When it has none any more the buckets belong to the owner alone.
+    """
+
+    def __init__(self, switch: Switch, owner: Member, previous: Member, interval_s: float) -> None:
+        self.owner = owner
+        self.previous = previous
+        self.first: int | None = None
+        """Live flows when it was asked first."""
+        self.left: int | None = None
+        """Live flows when it was asked last."""
+        self.superseded = False
+        """Another move has turned the buckets since."""
+        self._switch = switch
+        self._interval_s = interval_s
+        self._superseding = asyncio.Event()
+
+    def supersede(self) -> None:
+        """Another move has turned the buckets: `run` ends, and leaves them alone."""
+        self._superseding.set()
+
+    async def run(self) -> None:
+        """Returns when the previous owner is drained, or the buckets have been turned again.
+
+        Whoever does not answer is asked again: what it holds is not known to be gone.
+        """
+        complaint = ""
+        while not self._superseding.is_set():
+            try:
+                if await self._drained():
+                    return
+                complaint = ""
+            except (MoveError, SouthboundError) as error:
+                if str(error) != complaint:
+                    complaint = str(error)
+                    logger.warning("draining %s: %s", self.previous.name, complaint)
+            try:
+                async with asyncio.timeout(self._interval_s):
+                    await self._superseding.wait()
+            except TimeoutError:
+                pass
+        self.superseded = True
+
+    async def _drained(self) -> bool:
+        flows = await self.previous.southbound.list_flows()
+        self.left = sum(not flow.ended for flow in flows)
+        if self.first is None:
+            self.first = self.left
+        if self.left or self._superseding.is_set():
+            return False
+        group = self.owner.group
+        buckets = await self._switch.read_buckets(group)
+        mine = drained(buckets, self.previous.id, self.owner.id)
+        if mine:
+            await self._switch.write_buckets(group, mine)
+        await self.previous.southbound.set_no_new_state(False)
+        return True

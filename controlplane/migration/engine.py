@@ -1,0 +1,347 @@
+"""The migration engine: owns the moves, the rules and the packets of flows that move."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+
+from controlplane.migration.barriers import Barriers
+from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.counts import ControlCounts
+from controlplane.migration.drain import Drain
+from controlplane.migration.errors import MoveError
+from controlplane.migration.move import Move
+from controlplane.migration.numbers import Numbers
+from controlplane.migration.options import Kind, Limits, MoveOptions
+from controlplane.migration.outbox import Outbox
+from controlplane.migration.peers import (
+    Detector,
+    HoldRule,
+    Member,
+    PacketIn,
+    PacketOut,
+    Switch,
+    UpdateOutcome,
+)
+from controlplane.migration.report import UNDER_WAY, MoveState
+from controlplane.migration.services import Services
+from controlplane.migration.writer import RuleWriter
+from controlplane.p4_constants import (
+    PACKET_IN_BARRIER,
+    PACKET_IN_BOUNCE,
+    PACKET_IN_HOLD,
+    PACKET_OUT_RELEASE,
+)
+from nf.southbound.flow import FiveTuple
+
+_MAX_MOVES = 1000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """The engine at a glance."""
+
+    flow_rules: int
+    """Rules in the switch, as far as is known."""
+    flows_under_way: int
+    buffered_packets: int
+    buffered_bytes: int
+    max_packets: int
+    max_bytes: int
+    unknown_packets: int
+    """Held for a flow that nobody knows; dropped."""
+    bounced_packets: int
+    """Refused by the owner of their bucket."""
+    lost_packets: int
+    """Not taken by the switch."""
+    lost_barriers: int
+    expired_rules: int
+    """Deleted because they were idle."""
+
+
+class Engine:
+    """Runs moves. Everything it starts ends with `run`."""
+
+    def __init__(
+        self,
+        switch: Switch,
+        members: Mapping[str, Member],
+        detector: Detector,
+        *,
+        max_packets: int,
+        max_bytes: int,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        limits = limits or Limits()
+        self._switch = switch
+        self._members = members
+        self._detector = detector
+        self._wall_clock = wall_clock
+        outbox = Outbox(switch, limits.outbox_bytes)
+        numbers = Numbers()
+        self._services = Services(
+            writer=RuleWriter(switch, limits),
+            outbox=outbox,
+            buffer=PacketBuffer(max_packets, max_bytes),
+            barriers=Barriers(outbox, numbers, limits),
+            numbers=numbers,
+            limits=limits,
+            clock=clock,
+        )
+        self._moves: OrderedDict[str, Move] = OrderedDict()
+        self._begun = 0
+        self._tasks: asyncio.TaskGroup | None = None
+        self._resumed: list[Drain] = []
+        self._move_tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set when moves can be begun."""
+        self._house_keeping = ControlCounts()
+        self._unknown = 0
+        self._bounced = 0
+        self._expired = 0
+
+    # --- life -------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs until `stop`; then every move under way is rolled back first.
+
+        Raises ConnectionError when the switch is gone.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            self._services.writer.rules.update(await self._switch.read_rules())
+            helpers = [
+                tasks.create_task(work, name=name)
+                for name, work in (
+                    ("rule writer", self._services.writer.run()),
+                    ("outbox", self._services.outbox.run()),
+                    ("packet-ins", self._take_packets()),
+                    ("idle rules", self._expire_rules()),
+                )
+            ]
+            self._drop_orphans()
+            await self._resume_drains(tasks)
+            self._tasks = tasks
+            self.ready.set()
+            await self._stopping.wait()
+            self._tasks = None
+            await self._end_moves()
+            for task in (*helpers, *self._move_tasks):
+                task.cancel()
+
+    def stop(self) -> None:
+        """Begins no move any more, rolls back those under way and ends `run`."""
+        self._stopping.set()
+
+    def _spawn(
+        self, tasks: asyncio.TaskGroup, work: Coroutine[None, None, None], name: str
+    ) -> None:
+        task = tasks.create_task(work, name=name)
+        self._move_tasks.add(task)
+        task.add_done_callback(self._move_tasks.discard)
+
+    async def _resume_drains(self, tasks: asyncio.TaskGroup) -> None:
+        """Goes on watching the buckets that an earlier controller has turned."""
+        members = {member.id: member for member in self._members.values()}
+        for group in {member.group for member in members.values()}:
+            buckets = await self._switch.read_buckets(group)
+            for owner, previous in {*buckets.values()}:
+                if owner in members and previous in members:
+                    drain = Drain(
+                        self._switch,
+                        members[owner],
+                        members[previous],
+                        self._services.limits.drain_interval_s,
+                    )
+                    self._resumed.append(drain)
+                    self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
+
+    async def _end_moves(self) -> None:
+        under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]
+        for move in under_way:
+            if move.state is not MoveState.UNDOING:
+                move.cancel("the controller is stopping")
+        for move in under_way:
+            await move.moved.wait()
+
+    # --- moves ------------------------------------------------------------------------
+
+    async def begin(self, options: MoveOptions) -> Move:
+        """Begins a move, once both instances have answered. Raises MoveError."""
+        source, destination = self._check(options)
+        self._begun += 1
+        move = Move(
+            f"m{self._begun}",
+            options,
+            source,
+            destination,
+            switch=self._switch,
+            detector=self._detector,
+            services=self._services,
+            wall_clock=self._wall_clock,
+            on_turned=self._supersede_drains,
+        )
+        self._moves[move.id] = move
+        try:
+            await move.prepare()
+            if self._tasks is None:
+                raise MoveError("the controller is stopping", conflict=True)
+        except BaseException:
+            del self._moves[move.id]
+            move.moved.set()
+            raise
+        self._spawn(self._tasks, move.run(), move.id)
+        self._forget_old()
+        return move
+
+    def _check(self, options: MoveOptions) -> tuple[Member, Member]:
+        source = self._member(options.source)
+        destination = self._member(options.destination)
+        if source is destination:
+            raise MoveError(f"source and destination are both {source.name}")
+        if source.group != destination.group:
+            raise MoveError(
+                f"{source.name} belongs to group {source.group_name}, "
+                f"{destination.name} to {destination.group_name}"
+            )
+        if options.rho is not None:
+            if options.kind is not Kind.MOVE_ELEPHANT:
+                raise MoveError("rho is for move-elephant: move takes every flow")
+            if not 0 < options.rho <= 1:
+                raise MoveError(f"rho is a share, above 0 and at most 1, not {options.rho}")
+        if self._tasks is None:
+            raise MoveError("the controller is not ready, or stopping", conflict=True)
+        for other in self._moves.values():
+            if other.source.group == source.group and other.state in UNDER_WAY:
+                raise MoveError(
+                    f"{other.id} is moving flows of {other.source.name} to "
+                    f"{other.destination.name}: wait for it, or cancel it",
+                    conflict=True,
+                )
+        return source, destination
+
+    def _member(self, name: str) -> Member:
+        member = self._members.get(name)
+        if member is None:
+            known = ", ".join(sorted(self._members)) or "none"
+            raise MoveError(f"unknown instance {name!r}; there are: {known}", unknown=True)
+        return member
+
+    def _supersede_drains(self, move: Move) -> None:
+        """The buckets that the source owned are turned: nobody else waits for them any more."""
+        drains = [other.drain for other in self._moves.values() if other is not move]
+        for drain in (*drains, *self._resumed):
+            if drain is not None and drain.owner is move.source:
+                drain.supersede()
+
+    def _forget_old(self) -> None:
+        over = [
+            number
+            for number, move in self._moves.items()
+            if move.state in (MoveState.DONE, MoveState.FAILED, MoveState.CANCELLED)
+        ]
+        for number in over[: max(0, len(self._moves) - _MAX_MOVES)]:
+            del self._moves[number]
+
+    def move(self, number: str) -> Move:
+        """A move by its id. Raises MoveError."""
+        move = self._moves.get(number)
+        if move is None:
+            raise MoveError(f"there is no move {number!r}", unknown=True)
+        return move
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """All moves, oldest first."""
+        return tuple(self._moves.values())
+
+    def status(self) -> EngineStatus:
+        """The engine at a glance."""
+        services = self._services
+        return EngineStatus(
+            flow_rules=len(services.writer.rules),
+            flows_under_way=len(services.registry),
+            buffered_packets=services.buffer.packets,
+            buffered_bytes=services.buffer.bytes,
+            max_packets=services.buffer.max_packets,
+            max_bytes=services.buffer.max_bytes,
+            unknown_packets=self._unknown,
+            bounced_packets=self._bounced,
+            lost_packets=services.outbox.lost,
+            lost_barriers=services.barriers.lost,
+            expired_rules=self._expired,
+        )
+
+    # --- packets ----------------------------------------------------------------------
+
+    async def _take_packets(self) -> None:
+        services = self._services
+        async for packet in self._switch.packet_ins():
+            match packet.reason:
+                case reason if reason == PACKET_IN_HOLD:
+                    found = services.registry.find(packet.migration)
+                    if found is None:
+                        self._count_unknown(packet)
+                    else:
+                        record, holder = found
+                        holder.held(record, packet.payload)
+                        await services.outbox.room()
+                case reason if reason == PACKET_IN_BARRIER:
+                    services.barriers.arrived(packet.migration)
+                case reason if reason == PACKET_IN_BOUNCE:
+                    self._take_bounce(packet)
+                case _:
+                    self._count_unknown(packet)
+        raise ConnectionError("the switch has closed the stream")
+
+    def _count_unknown(self, packet: PacketIn) -> None:
+        self._unknown += 1
+        if self._unknown.bit_count() == 1:  # at 1, 2, 4, 8, …
+            logger.warning(
+                "%d packets dropped that belong to no move, last with number %d",
+                self._unknown,
+                packet.migration,
+            )
+
+    def _take_bounce(self, packet: PacketIn) -> None:
+        """The owner of its bucket has handed a packet back: it goes where that one's flows go."""
+        self._bounced += 1
+        for move in reversed(self._moves.values()):
+            if move.source.id == packet.instance:
+                self._services.outbox.add(
+                    PacketOut(PACKET_OUT_RELEASE, move.destination.id, 0, packet.payload)
+                )
+                return
+        logger.warning("instance %d refuses a flow of its own bucket: dropped", packet.instance)
+
+    # --- rules ------------------------------------------------------------------------
+
+    async def _expire_rules(self) -> None:
+        """Deletes rules that the switch says are idle, never of a flow under way."""
+        async for flow in self._switch.idle_rules():
+            if flow not in self._services.registry and flow in self._services.writer.rules:
+                self._services.writer.put(flow, None, self._house_keeping, self._expired_one)
+
+    def _expired_one(self, outcome: UpdateOutcome) -> None:
+        if outcome.reason:
+            logger.warning("an idle rule is not deleted: %s", outcome.reason)
+        else:
+            self._expired += 1
+
+    def _drop_orphans(self) -> None:
+        """Deletes rules that hold flows for a controller that is gone."""
+        orphans: list[FiveTuple] = [
+            flow for flow, rule in self._services.writer.rules.items() if isinstance(rule, HoldRule)
+        ]
+        if orphans:
+            logger.warning("%d flows were held by an earlier controller: let go", len(orphans))
+        for flow in orphans:
+            self._services.writer.put(flow, None, self._house_keeping, self._expired_one)

@@ -1,0 +1,299 @@
+"""One call of `move` or `moveElephant`, from the beginning until the source is drained.
+
+The order of its parts, and why:
+
+1. Both instances are asked who they are: nothing has been touched when one is down.
+2. Elephants are chosen. A flow that begins after that is no elephant yet.
+3. The buckets are turned: new flows go to the destination, flows that the source has
+   seen stay there (the switch knows them).
+4. A marker through the source: all that was steered to it before the turn has been
+   read. Only then it is told to take no new flows. The other way round it would bounce
+   first packets that the switch still sends it, and only to it.
+5. For `move` the source is asked for its flows now, when it cannot get more.
+6. The flows are moved, each by the machine.
+7. The source is watched until its mice have died out; then the buckets belong to the
+   destination alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+from controlplane.migration.buckets import drained_by_others, turned
+from controlplane.migration.drain import Drain
+from controlplane.migration.errors import MoveError
+from controlplane.migration.machine import Rules
+from controlplane.migration.mover import Mover
+from controlplane.migration.options import Guarantee, Kind, MoveOptions
+from controlplane.migration.peers import Bucket, Detector, Member, Switch
+from controlplane.migration.report import (
+    DrainReport,
+    MoveReport,
+    MoveState,
+    OperationPhases,
+    buffer_report,
+    control_report,
+    deleted_s,
+    flow_counts,
+    flow_phases,
+    flow_report,
+)
+from controlplane.migration.services import Services
+from nf.southbound.client import SouthboundError
+from nf.southbound.flow import FiveTuple
+
+logger = logging.getLogger(__name__)
+
+
+class Move:
+    """A move under way or over."""
+
+    def __init__(
+        self,
+        number: str,
+        options: MoveOptions,
+        source: Member,
+        destination: Member,
+        *,
+        switch: Switch,
+        detector: Detector,
+        services: Services,
+        wall_clock: Callable[[], float],
+        on_turned: Callable[[Move], None],
+    ) -> None:
+        self.id = number
+        self.options = options
+        self.source = source
+        self.destination = destination
+        self.state = MoveState.PREPARING
+        self.reason = ""
+        self.moved = asyncio.Event()
+        """Set when all that was to be moved has been, or the move has come to nothing."""
+        self._switch = switch
+        self._detector = detector
+        self._services = services
+        self._on_turned = on_turned
+        self._started_at = wall_clock()
+        self._begin_s = services.clock()
+        limits = services.limits
+        rules = Rules(
+            holds=options.guarantee is Guarantee.LOSS_FREE,
+            parallelize=options.parallelize,
+            early_release=options.early_release,
+            export_timeout_s=limits.export_timeout_s,
+            import_timeout_s=limits.import_timeout_s,
+        )
+        self._mover = Mover(source, destination, rules, services)
+        self._phases_ms: dict[str, float] = {}
+        self._selected = 0
+        self._active: int | None = None
+        self._turned: dict[int, Bucket] = {}
+        self._cancelled = False
+        self._drained_ms: float | None = None
+        self.drain: Drain | None = None
+        """The watch over the flows that are left, once there is one."""
+
+    # --- what may be asked of it --------------------------------------------------
+
+    def cancel(self, reason: str) -> None:
+        """Rolls back what is not committed, and gives the buckets back. Raises MoveError."""
+        if self.state not in (MoveState.PREPARING, MoveState.MOVING):
+            raise MoveError(f"{self.id} cannot be cancelled: it is {self.state}", conflict=True)
+        self._cancelled = True
+        self.reason = reason
+        self._mover.cancel(reason)
+
+    def report(self, *, timeline: bool = False) -> MoveReport:
+        """What has happened so far."""
+        options = self.options
+        records = self._mover.records
+        ends_s = [end_s for record in records if (end_s := deleted_s(record)) is not None]
+        return MoveReport(
+            id=self.id,
+            kind=options.kind,
+            source=options.source,
+            destination=options.destination,
+            scope=options.scope,
+            guarantee=options.guarantee,
+            rho=options.rho,
+            parallelize=options.parallelize,
+            early_release=options.early_release,
+            state=self.state,
+            reason=self.reason,
+            started_at=self._started_at,
+            downtime_ms=round((max(ends_s) - self._begin_s) * 1e3, 4) if ends_s else None,
+            flows=flow_counts(records, self._selected, self._active),
+            phases_ms=OperationPhases(**self._phases_ms),
+            flow_phases_ms=flow_phases(records),
+            buffer=buffer_report(self._mover.buffer),
+            control=control_report(self._mover.control),
+            drain=self._drain_report(),
+            timeline=(
+                tuple(flow_report(record, self._begin_s) for record in records)
+                if timeline
+                else None
+            ),
+        )
+
+    # --- its parts ------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Asks both instances; nothing is touched. Raises MoveError."""
+        with self._timed("prepare"):
+            control = self._mover.control
+            control.southbound_calls += 2
+            try:
+                source = await self.source.southbound.get_info()
+                destination = await self.destination.southbound.get_info()
+            except SouthboundError as error:
+                raise MoveError(str(error), conflict=True) from None
+            if source.function != destination.function:
+                raise MoveError(
+                    f"{self.source.name} is a {source.function}, "
+                    f"{self.destination.name} a {destination.function}: state cannot move"
+                )
+            if source.state_version > destination.state_version:
+                raise MoveError(
+                    f"{self.destination.name} speaks state version "
+                    f"{destination.state_version}, {self.source.name} {source.state_version}: "
+                    "upgrade the destination first"
+                )
+            buckets = await self._switch.read_buckets(self.source.group)
+            others = drained_by_others(buckets, self.source.id, self.destination.id)
+            if others:
+                raise MoveError(
+                    f"{self.source.name} still takes over from another instance: "
+                    "wait until that one is drained",
+                    conflict=True,
+                )
+
+    async def run(self) -> None:
+        """Moves, and drains the source. Failures end up in the report."""
+        try:
+            await self._move()
+        except (MoveError, SouthboundError) as error:
+            self.reason = self.reason or str(error)
+            await self._undo(MoveState.FAILED)
+        self.moved.set()
+        logger.info("%s: %s %s", self.id, self.state, self.reason)
+        if self.drain is not None:
+            await self._watch(self.drain)
+
+    async def _move(self) -> None:
+        flows: Sequence[FiveTuple] = ()
+        elephants = self.options.kind is Kind.MOVE_ELEPHANT
+        if elephants:
+            with self._timed("detect"):
+                selection = await self._detector.select(self.source.id, self.options.rho)
+                flows, self._active = selection.flows, selection.active
+        if await self._ends_cancelled():
+            return
+        with self._timed("turn"):
+            await self._turn()
+        if not elephants:
+            with self._timed("detect"):
+                self._mover.control.southbound_calls += 1
+                flows = [flow.flow for flow in await self.source.southbound.list_flows()]
+                self._active = len(flows)
+        self._selected = len(flows)
+        if await self._ends_cancelled():
+            return
+        self.state = MoveState.MOVING
+        with self._timed("move"):
+            await self._mover.run(flows)
+        if await self._ends_cancelled():
+            return
+        counts = flow_counts(self._mover.records, self._selected, self._active)
+        failed = counts.rolled_back + counts.stranded
+        if failed:
+            first = next(r.state.reason for r in self._mover.records if r.state.reason)
+            self.reason = f"{failed} of {counts.selected} flows were not moved: {first}"
+            if counts.moved + counts.absent == 0 or not await self._alive(self.destination):
+                await self._undo(MoveState.FAILED)
+                return
+        self.drain = self._drain(self.destination, self.source)
+        self.state = MoveState.DRAINING
+
+    def _drain(self, owner: Member, previous: Member) -> Drain:
+        return Drain(self._switch, owner, previous, self._services.limits.drain_interval_s)
+
+    async def _ends_cancelled(self) -> bool:
+        """Ends the move if it has been cancelled."""
+        if self._cancelled:
+            await self._undo(MoveState.CANCELLED)
+        return self._cancelled
+
+    async def _alive(self, member: Member) -> bool:
+        self._mover.control.southbound_calls += 1
+        try:
+            await member.southbound.get_info()
+        except SouthboundError:
+            return False
+        return True
+
+    async def _turn(self) -> None:
+        control = self._mover.control
+        group = self.source.group
+        buckets = await self._switch.read_buckets(group)
+        self._turned = turned(buckets, self.source.id, self.destination.id)
+        control.southbound_calls += 2
+        await self.destination.southbound.set_no_new_state(False)
+        if self._turned:
+            control.writes += 1
+            control.updates += len(self._turned)
+            await self._switch.write_buckets(group, self._turned)
+        self._on_turned(self)
+        await self._mover.fence()
+        await self.source.southbound.set_no_new_state(True)
+
+    async def _undo(self, end: MoveState) -> None:
+        """Gives the buckets back, unless the source is down: then nobody is left to.
+
+        New flows may have begun at the destination: they stay there.
+        """
+        if self._turned and await self._alive(self.source):
+            self.state = MoveState.UNDOING
+            with self._timed("undo"):
+                back = {
+                    number: Bucket(self.source.id, self.destination.id) for number in self._turned
+                }
+                try:
+                    await self.source.southbound.set_no_new_state(False)
+                    await self._switch.write_buckets(self.source.group, back)
+                except (MoveError, SouthboundError) as error:
+                    self.reason = f"{self.reason}; the buckets are not given back: {error}"
+                else:
+                    self.drain = self._drain(self.source, self.destination)
+        self.state = end
+
+    # --- afterwards -------------------------------------------------------------------
+
+    async def _watch(self, drain: Drain) -> None:
+        await drain.run()
+        if not drain.superseded:
+            self._drained_ms = round((self._services.clock() - self._begin_s) * 1e3, 4)
+        if self.state is MoveState.DRAINING:
+            self.state = MoveState.DONE
+
+    def _drain_report(self) -> DrainReport | None:
+        drain = self.drain
+        if drain is None:
+            return None
+        return DrainReport(
+            instance=drain.previous.name,
+            at_turn=drain.first,
+            left=drain.left,
+            drained_ms=self._drained_ms,
+            superseded=drain.superseded,
+        )
+
+    @contextmanager
+    def _timed(self, part: str) -> Generator[None]:
+        begin_s = self._services.clock()
+        try:
+            yield
+        finally:
+            self._phases_ms[part] = round((self._services.clock() - begin_s) * 1e3, 4)

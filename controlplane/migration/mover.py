@@ -1,0 +1,375 @@
+"""Performs what the machine says, for the flows of one move."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from controlplane.migration.batcher import Batcher
+from controlplane.migration.counts import BufferCounts, ControlCounts
+from controlplane.migration.export import Exporter
+from controlplane.migration.machine import (
+    ENDS,
+    Action,
+    Event,
+    Phase,
+    Rules,
+    State,
+    step,
+)
+from controlplane.migration.peers import (
+    HoldRule,
+    InstanceRule,
+    Member,
+    PacketOut,
+    PutStream,
+    UpdateOutcome,
+    WriteResult,
+)
+from controlplane.migration.record import FlowRecord
+from controlplane.migration.services import Services
+from controlplane.p4_constants import PACKET_OUT_RELEASE
+from nf.southbound.client import SouthboundError
+from nf.southbound.flow import FiveTuple
+
+_TURN = 64  # flows handled before the loop gets its turn
+_TICK_S = 0.1
+_NOT_STARTED = frozenset({Phase.WAITING})
+_BEFORE_EXPORTED = frozenset({Phase.WAITING, Phase.HOLDING, Phase.EXPORTING})
+_BEFORE_IMPORTED = _BEFORE_EXPORTED | {Phase.EXPORTED, Phase.IMPORTING}
+_TAKES_SLOT = (_BEFORE_IMPORTED | {Phase.IMPORTED, Phase.STEERING}) - _NOT_STARTED
+_RULE_REPLACED = frozenset(
+    {
+        Phase.DELETING,
+        Phase.SETTLING,
+        Phase.MOVED,
+        Phase.CLEARING,
+        Phase.UNWINDING,
+        Phase.ROLLED_BACK,
+    }
+)
+_WRITE_EVENTS = {
+    WriteResult.WRITTEN: Event.WRITTEN,
+    WriteResult.REFUSED: Event.REFUSED,
+    WriteResult.UNANSWERED: Event.UNANSWERED,
+}
+
+
+class Mover:
+    """Moves flows from a source to a destination, all under the same rules."""
+
+    def __init__(
+        self, source: Member, destination: Member, rules: Rules, services: Services
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._rules = rules
+        self._services = services
+        self.control = ControlCounts()
+        self.buffer = BufferCounts()
+        self.records: list[FlowRecord] = []
+        """The flows, in the order they are moved."""
+        self.population: Counter[Phase] = Counter()
+        """Flows in each phase."""
+        self._exporter = Exporter(source, services, self.control, self.dispatch)
+        limits = services.limits
+        self._exports: Batcher[FlowRecord] = Batcher(
+            self._exporter.export, max_batch=limits.export_batch, at_once=limits.exports_at_once
+        )
+        self._source_deletes: Batcher[FlowRecord] = Batcher(
+            self._deletes_at(source), max_batch=limits.delete_batch
+        )
+        self._destination_deletes: Batcher[FlowRecord] = Batcher(
+            self._deletes_at(destination), max_batch=limits.delete_batch
+        )
+        self._settlings: Batcher[FlowRecord] = Batcher(
+            self._settle, max_batch=limits.in_flight, at_once=2
+        )
+        self._imports: deque[FlowRecord] = deque()
+        self._imports_ready = asyncio.Event()
+        self._puts_pending = 0
+        self._deletes_pending = 0
+        self._changed = asyncio.Event()
+        self._cancel_reason: str | None = None
+        self._perform: dict[Action, Callable[[FlowRecord], None]] = {
+            Action.RELEASE_TO_DESTINATION: self._release_to_destination,
+            Action.RELEASE_TO_SOURCE: self._release_to_source,
+            Action.HOLD: self._hold,
+            Action.STEER: self._steer,
+            Action.RESTORE: self._restore,
+            Action.EXPORT: self._exports.add,
+            Action.IMPORT: self._import,
+            Action.DELETE_AT_SOURCE: self._delete_at_source,
+            Action.DELETE_AT_DESTINATION: self._delete_at_destination,
+            Action.BARRIER: self._settlings.add,
+        }
+
+    # --- the move ---------------------------------------------------------------
+
+    async def fence(self) -> None:
+        """Returns when the source has read all it was sent so far. Raises SouthboundError."""
+        await self._exporter.fence()
+
+    async def run(self, flows: Sequence[FiveTuple]) -> None:
+        """Moves the flows; returns when each of them is at an end of the machine.
+
+        What went wrong is in the records; nothing is raised.
+        """
+        for flow in flows:
+            record = FlowRecord(flow, self._services.numbers.next(), State(self._rules))
+            self.records.append(record)
+            self._services.registry.add(record, self)
+        self.population[Phase.WAITING] += len(flows)
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [
+                tasks.create_task(work, name=f"mover {name}")
+                for name, work in (
+                    ("exports", self._exports.run()),
+                    ("imports", self._run_imports()),
+                    ("source deletes", self._source_deletes.run()),
+                    ("destination deletes", self._destination_deletes.run()),
+                    ("settlings", self._settlings.run()),
+                    ("deadlines", self._watch_deadlines()),
+                    ("cancel", self._watch_cancel()),
+                )
+            ]
+            await self._start_all()
+            if not self._rules.parallelize:
+                await self._until(lambda: not self._any_in(_BEFORE_EXPORTED))
+                await self._tell_all(Phase.EXPORTED, Event.PROCEED)
+            if not self._rules.early_release:
+                await self._until(lambda: not self._any_in(_BEFORE_IMPORTED))
+                await self._tell_all(Phase.IMPORTED, Event.PROCEED)
+            await self._until(lambda: self._ended() == len(self.records))
+            await self._until(
+                lambda: not self._puts_pending, self._services.limits.import_timeout_s
+            )
+            await self._until(lambda: not self._deletes_pending)
+            for helper in helpers:
+                helper.cancel()
+
+    def cancel(self, reason: str) -> None:
+        """Rolls back every flow that is not committed, and starts no more."""
+        if self._cancel_reason is None:
+            self._cancel_reason = reason
+            self._changed.set()
+
+    def held(self, record: FlowRecord, frame: bytes) -> None:
+        """A packet of a held flow has come from the switch."""
+        services = self._services
+        self.control.packet_ins += 1
+        now_s = services.clock()
+        state, actions = step(record.state, Event.HELD, now_s)
+        if Action.KEEP in actions and not services.buffer.keep(record.migration, frame):
+            self.dispatch(record, Event.FULL, "the controller's packet buffer is full")
+            state, actions = step(record.state, Event.HELD, now_s)
+        record.state = state
+        record.first_held_s = record.first_held_s or now_s
+        if Action.KEEP in actions:
+            record.buffered_packets += 1
+            record.buffered_bytes += len(frame)
+            self.buffer.keep(len(frame))
+            return
+        to = self._destination if Action.PASS_TO_DESTINATION in actions else self._source
+        if state.phase in _RULE_REPLACED:
+            record.late_packets += 1
+            self.buffer.late_packets += 1
+        record.passed_packets += 1
+        self.buffer.passed_packets += 1
+        self._release(to, frame)
+
+    def dispatch(self, record: FlowRecord, event: Event, reason: str = "") -> None:
+        """An event for a flow: takes the step and begins what it says."""
+        now_s = self._services.clock()
+        before = record.state.phase
+        record.state, actions = step(record.state, event, now_s, reason)
+        phase = record.state.phase
+        if phase is not before:
+            record.entered_s.setdefault(phase, now_s)
+            self.population[before] -= 1
+            self.population[phase] += 1
+            if phase in ENDS:
+                record.chunk = None
+                self._services.registry.end(record, stray=bool(record.state.reason))
+            self._changed.set()
+        for action in actions:
+            self._perform[action](record)
+
+    # --- pace -------------------------------------------------------------------
+
+    async def _start_all(self) -> None:
+        """Starts flows as slots become free; all at once unless each is released alone."""
+        pipelined = self._rules.parallelize and self._rules.early_release
+        slots = self._services.limits.in_flight if pipelined else len(self.records)
+        for number, record in enumerate(self.records):
+            if self._cancel_reason is not None:
+                return
+            if sum(self.population[phase] for phase in _TAKES_SLOT) >= slots:
+                await self._until(
+                    lambda: (
+                        self._cancel_reason is not None
+                        or sum(self.population[phase] for phase in _TAKES_SLOT) < slots
+                    )
+                )
+            if record.state.phase is Phase.WAITING:
+                self.dispatch(record, Event.START)
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+
+    async def _tell_all(self, phase: Phase, event: Event, reason: str = "") -> None:
+        for number, record in enumerate(self.records):
+            if record.state.phase is phase:
+                self.dispatch(record, event, reason)
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+
+    async def _watch_cancel(self) -> None:
+        await self._until(lambda: self._cancel_reason is not None)
+        for number, record in enumerate(self.records):
+            if record.state.phase not in ENDS:
+                self.dispatch(record, Event.CANCEL, self._cancel_reason or "")
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+
+    async def _watch_deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now_s = self._services.clock()
+            for record in self.records:
+                deadline_s = record.state.deadline_s
+                if deadline_s is not None and now_s >= deadline_s:
+                    self.dispatch(record, Event.TIMEOUT, self._silence(record.state.phase))
+
+    def _silence(self, phase: Phase) -> str:
+        if phase is Phase.EXPORTING:
+            return f"{self._source.name}: has not exported the state in time"
+        return f"{self._destination.name}: has not imported the state in time"
+
+    def _any_in(self, phases: frozenset[Phase]) -> bool:
+        return any(self.population[phase] for phase in phases)
+
+    def _ended(self) -> int:
+        return sum(self.population[phase] for phase in ENDS)
+
+    async def _until(self, condition: Callable[[], bool], timeout_s: float | None = None) -> None:
+        """Waits until the condition holds, or the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    changed = self._changed
+                    if changed.is_set():
+                        self._changed = changed = asyncio.Event()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+
+    # --- actions ----------------------------------------------------------------
+
+    def _release(self, to: Member, frame: bytes) -> None:
+        self.control.packet_outs += 1
+        self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, to.id, 0, frame))
+
+    def _release_all(self, record: FlowRecord, to: Member) -> None:
+        frames = self._services.buffer.take(record.migration)
+        self.buffer.take(len(frames), sum(map(len, frames)))
+        for frame in frames:
+            self._release(to, frame)
+
+        def sent() -> None:
+            record.released_s = self._services.clock()
+
+        self._services.outbox.when_sent(sent)
+
+    def _release_to_destination(self, record: FlowRecord) -> None:
+        self._release_all(record, self._destination)
+
+    def _release_to_source(self, record: FlowRecord) -> None:
+        self._release_all(record, self._source)
+
+    def _write(self, record: FlowRecord, rule: HoldRule | InstanceRule) -> None:
+        def done(outcome: UpdateOutcome) -> None:
+            reason = f"the switch did not take the flow's rule: {outcome.reason}"
+            self.dispatch(record, _WRITE_EVENTS[outcome.result], reason)
+
+        self._services.writer.put(record.flow, rule, self.control, done)
+
+    def _hold(self, record: FlowRecord) -> None:
+        self._write(record, HoldRule(record.migration))
+
+    def _steer(self, record: FlowRecord) -> None:
+        self._write(record, InstanceRule(self._destination.id))
+
+    def _restore(self, record: FlowRecord) -> None:
+        self._write(record, InstanceRule(self._source.id))
+
+    def _import(self, record: FlowRecord) -> None:
+        self._imports.append(record)
+        self._imports_ready.set()
+
+    async def _run_imports(self) -> None:
+        """Puts states as they are ready, through one stream."""
+        await self._imports_ready.wait()
+        self.control.southbound_calls += 1
+        async with self._destination.southbound.open_put() as stream:
+            while True:
+                await self._imports_ready.wait()
+                record = self._imports.popleft()
+                if not self._imports:
+                    self._imports_ready.clear()
+                if record.state.phase is Phase.IMPORTING:
+                    await self._put(stream, record)
+
+    async def _put(self, stream: PutStream, record: FlowRecord) -> None:
+        chunk = record.chunk
+        record.chunk = None
+        if chunk is None:
+            return
+        record.chunk_bytes = len(chunk.payload)
+        self.control.chunks += 1
+        self.control.chunk_bytes += record.chunk_bytes
+        try:
+            result = await stream.send(chunk)
+        except SouthboundError as error:
+            self.dispatch(record, Event.FAILED, str(error))
+            return
+        self._puts_pending += 1
+
+        def answered(result: asyncio.Future[None]) -> None:
+            self._puts_pending -= 1
+            self._changed.set()
+            error = None if result.cancelled() else result.exception()
+            if result.cancelled() or error is not None:
+                self.dispatch(record, Event.FAILED, str(error or "the put was given up"))
+            else:
+                self.dispatch(record, Event.IN_PLACE)
+
+        result.add_done_callback(answered)
+
+    def _delete_at_source(self, record: FlowRecord) -> None:
+        self._deletes_pending += 1
+        self._source_deletes.add(record)
+
+    def _delete_at_destination(self, record: FlowRecord) -> None:
+        self._deletes_pending += 1
+        self._destination_deletes.add(record)
+
+    def _deletes_at(self, instance: Member) -> Callable[[Sequence[FlowRecord]], Awaitable[None]]:
+        async def delete(batch: Sequence[FlowRecord]) -> None:
+            self.control.southbound_calls += 1
+            event, reason = Event.DELETED, ""
+            try:
+                await instance.southbound.delete_perflow([record.flow for record in batch])
+            except SouthboundError as error:
+                event, reason = Event.NOT_DELETED, f"its copy may remain: {error}"
+            self._deletes_pending -= len(batch)
+            for record in batch:
+                self.dispatch(record, event, reason)
+            self._changed.set()
+
+        return delete
+
+    async def _settle(self, batch: Sequence[FlowRecord]) -> None:
+        await self._services.barriers.wait(self.control)
+        for record in batch:
+            self.dispatch(record, Event.SETTLED)

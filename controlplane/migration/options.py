@@ -1,0 +1,81 @@
+"""What can be asked of a move, and the limits the engine works within."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Which flows are moved."""
+
+    MOVE = "move"
+    """All that the source has state for (OpenNF)."""
+    MOVE_ELEPHANT = "move-elephant"
+    """The elephants; mice die out at the source (U-HAUL)."""
+
+
+class Scope(StrEnum):
+    """Which state is moved."""
+
+    PER_FLOW = "per-flow"
+
+
+class Guarantee(StrEnum):
+    """What is promised to the packets of a flow that moves."""
+
+    NONE = "none"
+    LOSS_FREE = "loss-free"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveOptions:
+    """One call of the northbound API: `move` or `moveElephant` (paper §3.2)."""
+
+    kind: Kind
+    source: str
+    """Name of the instance that the flows leave."""
+    destination: str
+    """Name of the instance that they go to."""
+    scope: Scope = Scope.PER_FLOW
+    guarantee: Guarantee = Guarantee.LOSS_FREE
+    rho: float | None = None
+    """Share of the active bytes that the elephants carry; none: as configured."""
+    parallelize: bool = True
+    """Each state is put as it is got."""
+    early_release: bool = True
+    """A flow is held only from its own export to its own import."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much the engine does at a time, and how long it waits."""
+
+    in_flight: int = 256
+    """Flows between hold and steer, when they are released one by one."""
+    write_batch: int = 128
+    """Updates in one Write."""
+    export_batch: int = 64
+    """Flows behind one marker."""
+    exports_at_once: int = 8
+    """Gets under way at the source."""
+    delete_batch: int = 256
+    """Flows in one delete."""
+    export_timeout_s: float = 5.0
+    """How long the source may take to read the marker and to export a batch."""
+    import_timeout_s: float = 5.0
+    """How long the destination may take to import a state."""
+    marker_interval_s: float = 0.5
+    """When a marker that does not seem to have arrived is sent again."""
+    barrier_timeout_s: float = 1.0
+    """When a barrier that has not come back is sent again."""
+    barrier_attempts: int = 3
+    """After so many the flow is let go; the switch is then hardly there any more."""
+    write_attempts: int = 3
+    """How often a write that the switch does not answer is tried."""
+    write_backoff_s: float = 0.1
+    """Pause before such another try; it doubles each time."""
+    outbox_bytes: int = 16 << 20
+    """Packets on their way to the switch, beyond which none more are taken from it."""
+    drain_interval_s: float = 0.2
+    """How often the source is asked which mice are left."""

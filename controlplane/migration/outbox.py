@@ -1,0 +1,80 @@
+"""Packets on their way to the switch: one queue, so that their order is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from controlplane.migration.peers import PacketOut, Switch
+
+_BATCH = 64
+
+logger = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Sends packets in the order they were added.
+
+    It is bounded by who adds: buffered packets were counted before, and whoever passes
+    packets on at once waits for `room` first.
+    """
+
+    def __init__(self, switch: Switch, max_bytes: int) -> None:
+        self._switch = switch
+        self._max_bytes = max_bytes
+        self._packets: deque[PacketOut | Callable[[], None]] = deque()
+        self._bytes = 0
+        self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.lost = 0
+        """Packets that the switch did not take."""
+
+    def add(self, packet: PacketOut) -> None:
+        """Queues a packet."""
+        self._packets.append(packet)
+        self._bytes += len(packet.payload)
+        if self._bytes > self._max_bytes:
+            self._room.clear()
+        self._ready.set()
+
+    def when_sent(self, then: Callable[[], None]) -> None:
+        """Calls `then` when everything added so far has been sent."""
+        self._packets.append(then)
+        self._ready.set()
+
+    async def room(self) -> None:
+        """Waits until what is queued is below the bound."""
+        await self._room.wait()
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        while True:
+            await self._ready.wait()
+            batch: list[PacketOut] = []
+            calls: list[Callable[[], None]] = []
+            while self._packets and len(batch) < _BATCH:
+                item = self._packets.popleft()
+                if isinstance(item, PacketOut):
+                    batch.append(item)
+                else:
+                    calls.append(item)
+            if batch:
+                await self._send(batch)
+            for call in calls:
+                call()
+            if not self._packets:
+                self._ready.clear()
+
+    async def _send(self, batch: list[PacketOut]) -> None:
+        try:
+            await self._switch.send(batch)
+        except ConnectionError as error:
+            self.lost += len(batch)
+            logger.error("%d packets lost on the way to the switch: %s", len(batch), error)
+        finally:
+            self._bytes -= sum(len(packet.payload) for packet in batch)
+            if self._bytes <= self._max_bytes:
+                self._room.set()

@@ -1,0 +1,81 @@
+"""What all moves of an engine share."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from controlplane.migration.barriers import Barriers
+from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.numbers import Numbers
+from controlplane.migration.options import Limits
+from controlplane.migration.outbox import Outbox
+from controlplane.migration.record import FlowRecord
+from controlplane.migration.writer import RuleWriter
+from nf.southbound.flow import FiveTuple
+
+_MAX_STRAYS = 4096
+
+
+class Holder(Protocol):
+    """Who takes the packets of a held flow."""
+
+    def held(self, record: FlowRecord, frame: bytes) -> None:
+        """A packet of the flow has come from the switch."""
+        ...
+
+
+class Registry:
+    """Which flows are under way, and who takes their packets."""
+
+    def __init__(self) -> None:
+        self._by_migration: dict[int, tuple[FlowRecord, Holder]] = {}
+        self._strays: OrderedDict[int, tuple[FlowRecord, Holder]] = OrderedDict()
+        self._flows: dict[FiveTuple, int] = {}
+
+    def add(self, record: FlowRecord, holder: Holder) -> None:
+        """A flow is under way."""
+        self._by_migration[record.migration] = record, holder
+        self._flows[record.flow] = record.migration
+
+    def end(self, record: FlowRecord, *, stray: bool) -> None:
+        """A flow has reached its end.
+
+        `stray`: something went wrong on the way, so packets may still come.
+        """
+        entry = self._by_migration.pop(record.migration)
+        if self._flows.get(record.flow) == record.migration:
+            del self._flows[record.flow]
+        if stray:
+            self._strays[record.migration] = entry
+            if len(self._strays) > _MAX_STRAYS:
+                self._strays.popitem(last=False)
+
+    def find(self, migration: int) -> tuple[FlowRecord, Holder] | None:
+        """The flow that a packet belongs to."""
+        return self._by_migration.get(migration) or self._strays.get(migration)
+
+    def __contains__(self, flow: FiveTuple) -> bool:
+        """Whether a flow is under way."""
+        return flow in self._flows
+
+    def __len__(self) -> int:
+        """Flows under way."""
+        return len(self._by_migration)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The shared parts, made once by the engine."""
+
+    writer: RuleWriter
+    outbox: Outbox
+    buffer: PacketBuffer
+    barriers: Barriers
+    numbers: Numbers
+    limits: Limits
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    registry: Registry = field(default_factory=Registry)

@@ -1,0 +1,254 @@
+"""The world around one flow, small enough to walk through all its interleavings.
+
+A world is a value: the switch's rule, what is under way in each queue, the two
+instances' states, what has been asked and not yet answered. `successors` gives every
+world that can come next. Packets are numbers; a state is the tuple of those processed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from controlplane.migration.machine import ENDS, Action, Event, Phase, Rules, State, step
+
+SOURCE = "source"
+DESTINATION = "destination"
+HOLD = "hold"
+MARKER = "marker"
+BARRIER = "barrier"
+
+Packets = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything there is, at one moment."""
+
+    flow: State
+    rule: str = SOURCE
+    """The flow's rule; to begin with its bucket sends it to the source."""
+    sent: int = 0
+    to_controller: tuple[int | str, ...] = ()
+    from_controller: tuple[tuple[str, int | str], ...] = ()
+    source_port: tuple[int | str, ...] = ()
+    destination_port: tuple[int | str, ...] = ()
+    source: Packets | None = ()
+    destination: Packets | None = None
+    buffer: Packets = ()
+    marker_read: bool = False
+    asked: tuple[tuple[str, str | Packets | None], ...] = ()
+    """What is asked and not answered, oldest first."""
+    chunk: Packets = ()
+    released: tuple[tuple[str, int], ...] = ()
+    """What the controller has sent on, in order."""
+    faults: int = 0
+    """Faults that may still happen."""
+    cancels: int = 0
+    """Cancels that may still happen."""
+    trace: tuple[str, ...] = field(default=(), compare=False)
+
+    def event(self, event: Event, note: str = "", packet: int = -1) -> World:
+        """The machine takes an event, and its actions are performed."""
+        flow, actions = step(self.flow, event, 0.0, note)
+        world = replace(
+            self, flow=flow, trace=(*self.trace, f"{note}{event.name}→{flow.phase.name}")
+        )
+        for action in actions:
+            world = world._perform(action, packet)
+        return world
+
+    def _release(self, to: str, packets: Packets) -> World:
+        return replace(
+            self,
+            from_controller=(*self.from_controller, *((to, packet) for packet in packets)),
+            released=(*self.released, *((to, packet) for packet in packets)),
+        )
+
+    def _ask(self, what: str, argument: str | Packets | None = None) -> World:
+        return replace(self, asked=(*self.asked, (what, argument)))
+
+    def _perform(self, action: Action, packet: int) -> World:
+        match action:
+            case Action.KEEP:
+                return replace(self, buffer=(*self.buffer, packet))
+            case Action.PASS_TO_DESTINATION:
+                return self._release(DESTINATION, (packet,))
+            case Action.PASS_TO_SOURCE:
+                return self._release(SOURCE, (packet,))
+            case Action.RELEASE_TO_DESTINATION:
+                return replace(self._release(DESTINATION, self.buffer), buffer=())
+            case Action.RELEASE_TO_SOURCE:
+                return replace(self._release(SOURCE, self.buffer), buffer=())
+            case Action.HOLD:
+                return self._ask("write", HOLD)
+            case Action.STEER:
+                return self._ask("write", DESTINATION)
+            case Action.RESTORE:
+                return self._ask("write", SOURCE)
+            case Action.EXPORT:
+                world = replace(self, from_controller=(*self.from_controller, (SOURCE, MARKER)))
+                return world._ask("export")
+            case Action.IMPORT:
+                return self._ask("import", self.chunk)
+            case Action.DELETE_AT_SOURCE:
+                return self._ask("delete", SOURCE)
+            case Action.DELETE_AT_DESTINATION:
+                return self._ask("delete", DESTINATION)
+            case Action.BARRIER:
+                return replace(
+                    self, from_controller=(*self.from_controller, ("controller", BARRIER))
+                )
+
+    def answered(self, index: int) -> World:
+        return replace(self, asked=self.asked[:index] + self.asked[index + 1 :])
+
+
+def begin(rules: Rules, *, faults: int, cancels: int, absent: bool = False) -> World:
+    """A flow that is about to be moved."""
+    world = World(State(rules), faults=faults, cancels=cancels)
+    if absent:
+        world = replace(world, source=None)
+    return world.event(Event.START)
+
+
+def successors(world: World, packets: int) -> Iterator[World]:
+    """Every world that can come next, when hosts send so many packets in all."""
+    if world.sent < packets:
+        yield _host_sends(world)
+    if world.from_controller:
+        yield _switch_takes(world)
+    if world.source_port:
+        yield _source_reads(world)
+    if world.destination_port:
+        yield _destination_reads(world)
+    if world.to_controller:
+        yield from _controller_takes(world)
+    if world.cancels and world.flow.phase not in ENDS:
+        yield replace(world, cancels=world.cancels - 1).event(Event.CANCEL)
+    if world.flow.phase is Phase.EXPORTED or world.flow.phase is Phase.IMPORTED:
+        yield world.event(Event.PROCEED)
+    if world.faults and world.flow.deadline_s is not None:
+        yield replace(world, faults=world.faults - 1).event(Event.TIMEOUT)
+    for index, (what, argument) in enumerate(world.asked):
+        # Writes are made one at a time; other calls may overtake each other.
+        if what == "write":
+            assert isinstance(argument, str)
+            yield from _switch_answers(world, index, argument)
+        elif what == "applied":
+            yield world.answered(index).event(Event.WRITTEN)
+        elif what == "export":
+            yield from _source_answers(world, index)
+        elif what == "import":
+            assert isinstance(argument, tuple)
+            yield from _destination_answers(world, index, argument)
+        elif what == "imported":
+            yield world.answered(index).event(Event.IN_PLACE)
+        elif what == "delete":
+            after = world.answered(index)
+            if argument == SOURCE:
+                yield replace(after, source=None).event(Event.DELETED)
+            else:
+                yield replace(after, destination=None).event(Event.DELETED)
+
+
+def _host_sends(world: World) -> World:
+    packet = world.sent
+    world = replace(world, sent=packet + 1)
+    if world.rule == HOLD:
+        return replace(world, to_controller=(*world.to_controller, packet))
+    if world.rule == DESTINATION:
+        return replace(world, destination_port=(*world.destination_port, packet))
+    return replace(world, source_port=(*world.source_port, packet))
+
+
+def _switch_takes(world: World) -> World:
+    (to, what), *rest = world.from_controller
+    world = replace(world, from_controller=tuple(rest))
+    if to == SOURCE:
+        return replace(world, source_port=(*world.source_port, what))
+    if to == DESTINATION:
+        return replace(world, destination_port=(*world.destination_port, what))
+    return replace(world, to_controller=(*world.to_controller, what))
+
+
+def _source_reads(world: World) -> World:
+    head, *rest = world.source_port
+    world = replace(world, source_port=tuple(rest))
+    if isinstance(head, str):
+        return replace(world, marker_read=True)
+    if world.source is None:
+        # It refuses new state: the switch hands the packet to the bucket's new owner.
+        return replace(world, destination_port=(*world.destination_port, head))
+    return replace(world, source=(*world.source, head))
+
+
+def _destination_reads(world: World) -> World:
+    head, *rest = world.destination_port
+    assert isinstance(head, int)
+    return replace(
+        world,
+        destination_port=tuple(rest),
+        destination=(*(world.destination or ()), head),
+    )
+
+
+def _controller_takes(world: World) -> Iterator[World]:
+    head, *rest = world.to_controller
+    world = replace(world, to_controller=tuple(rest))
+    if isinstance(head, str):
+        yield world.event(Event.SETTLED)
+        return
+    _, actions = step(world.flow, Event.HELD, 0.0)
+    if Action.KEEP in actions and world.faults:
+        full = replace(world, faults=world.faults - 1).event(Event.FULL)
+        yield full.event(Event.HELD, packet=head)
+    yield world.event(Event.HELD, packet=head)
+
+
+def _switch_answers(world: World, index: int, rule: str) -> Iterator[World]:
+    rest = world.answered(index)
+    yield replace(rest, rule=rule)._ask("applied")  # pyright: ignore[reportPrivateUsage]
+    if world.faults:
+        rest = replace(rest, faults=world.faults - 1)
+        yield rest.event(Event.REFUSED)
+        yield rest.event(Event.UNANSWERED, "not written ")
+        yield replace(rest, rule=rule).event(Event.UNANSWERED, "written ")
+
+
+def _source_answers(world: World, index: int) -> Iterator[World]:
+    rest = world.answered(index)
+    if world.marker_read:
+        if world.source is None:
+            yield rest.event(Event.ABSENT)
+        else:
+            yield replace(rest, chunk=world.source).event(Event.STATE)
+    if world.faults:
+        yield replace(rest, faults=world.faults - 1).event(Event.FAILED)
+
+
+def _destination_answers(world: World, index: int, chunk: Packets) -> Iterator[World]:
+    rest = world.answered(index)
+    yield replace(rest, destination=chunk)._ask("imported")  # pyright: ignore[reportPrivateUsage]
+    if world.faults:
+        yield replace(rest, faults=world.faults - 1).event(Event.FAILED)
+
+
+def complaint(world: World) -> str | None:
+    """What is wrong with a world in which nothing can happen any more."""
+    if world.flow.phase not in ENDS:
+        return f"stuck in {world.flow.phase.value}"
+    if world.buffer:
+        return "packets are left in the buffer"
+    if world.source is not None and world.destination is not None:
+        return "the state is in two places"
+    processed = world.source if world.source is not None else world.destination
+    if processed is None:
+        return "the state is lost" if world.sent or not world.flow.absent else None
+    if sorted(processed) != list(range(world.sent)):
+        return f"processed {processed} of {world.sent} packets"
+    for place in (SOURCE, DESTINATION):
+        released = [packet for to, packet in world.released if to == place]
+        if released != sorted(released):
+            return f"released out of order: {released}"
+    return None

@@ -1,0 +1,446 @@
+"""An executable model of a switch and two network functions, for the real engine to run on.
+
+Queues where the real thing has queues, each in order and each with a delay of its own,
+drawn from a seeded generator. A packet is (flow, sequence number); the state of a flow
+is the list of the packets that were processed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import struct
+import zlib
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+
+from controlplane.migration.errors import MoveError
+from controlplane.migration.peers import (
+    Bucket,
+    FlowRule,
+    HoldRule,
+    InstanceRule,
+    Member,
+    Operation,
+    PacketIn,
+    PacketOut,
+    RuleUpdate,
+    Selection,
+    UpdateOutcome,
+    WriteResult,
+)
+from controlplane.p4_constants import (
+    BUCKETS,
+    PACKET_IN_BARRIER,
+    PACKET_IN_BOUNCE,
+    PACKET_IN_HOLD,
+    PACKET_OUT_BARRIER,
+    PACKET_OUT_MARKER,
+)
+from nf.southbound import southbound_pb2 as pb
+from nf.southbound.client import FlowSummary, SouthboundError
+from nf.southbound.flow import FiveTuple
+from nf.southbound.inband import parse_marker
+
+GROUP = 1
+_PACKET = struct.Struct("!IIII")  # a value parse_marker never takes for a marker
+
+
+def flow_of(number: int) -> FiveTuple:
+    """The flow with this number."""
+    return FiveTuple(0x0A000101, 0x0A000201, number, 80, 6)
+
+
+def frame_of(flow: FiveTuple, sequence: int) -> bytes:
+    return _PACKET.pack(flow.low_port, sequence, 0, 0)
+
+
+def packet_of(frame: bytes) -> tuple[FiveTuple, int]:
+    number, sequence, _, _ = _PACKET.unpack(frame)
+    return flow_of(number), sequence
+
+
+def bucket_of(flow: FiveTuple) -> int:
+    return flow.low_port % BUCKETS
+
+
+class Delays:
+    """Delays of the model: turns of the loop, seeded."""
+
+    def __init__(self, seed: int, longest: int) -> None:
+        self.random = random.Random(seed)
+        self.longest = longest
+
+    async def some(self) -> None:
+        for _ in range(self.random.randint(0, self.longest)):
+            await asyncio.sleep(0)
+
+
+class ModelInstance:
+    """A network function: its state, its port and its southbound calls."""
+
+    def __init__(self, name: str, number: int, delays: Delays) -> None:
+        self._name = name
+        self.id = number
+        self.flows: dict[FiveTuple, list[int]] = {}
+        self.ended: set[FiveTuple] = set()
+        self.no_new_state = False
+        self.port: asyncio.Queue[bytes] = asyncio.Queue()
+        self.switch: ModelSwitch | None = None
+        self.down = False
+        self.hung = asyncio.Event()
+        """Unset: puts and gets are not answered."""
+        self.hung.set()
+        self.refuse_put: set[FiveTuple] = set()
+        self.function = "model"
+        self.version = 1
+        self.via_controller: dict[FiveTuple, list[int]] = defaultdict(list)
+        self._markers: set[int] = set()
+        self._marker_read = asyncio.Event()
+        self._delays = delays
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def run(self) -> None:
+        while True:
+            frame = await self.port.get()
+            await self._delays.some()
+            marker = parse_marker(frame)
+            if marker is not None:
+                self._markers.add(marker)
+                self._marker_read.set()
+                self._marker_read = asyncio.Event()
+                continue
+            flow, sequence = packet_of(frame)
+            if flow in self.flows:
+                self.flows[flow].append(sequence)
+            elif self.no_new_state:
+                assert self.switch is not None
+                await self.switch.bounces.put((self.id, frame))
+            else:
+                self.flows[flow] = [sequence]
+
+    def _check(self) -> None:
+        if self.down:
+            raise SouthboundError(self.name, "does not answer", down=True)
+
+    async def _answer(self, timeout_s: float = 0.2) -> None:
+        self._check()
+        await self._delays.some()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.hung.wait()
+        except TimeoutError:
+            raise SouthboundError(self.name, "did not answer in time", down=True) from None
+        self._check()
+
+    async def get_info(self) -> pb.Info:
+        self._check()
+        return pb.Info(name=self.name, function=self.function, state_version=self.version)
+
+    async def list_flows(self) -> list[FlowSummary]:
+        await self._answer()
+        return [
+            FlowSummary(flow, len(packets), len(packets), 0.0, flow in self.ended)
+            for flow, packets in self.flows.items()
+        ]
+
+    async def get_perflow(
+        self, flows: Sequence[FiveTuple], *, marker: int = 0, timeout_s: float = 5.0
+    ) -> AsyncGenerator[pb.StateChunk]:
+        await self._answer(timeout_s)
+        while marker and marker not in self._markers:
+            await self._marker_read.wait()
+        for flow in flows:
+            await self._answer(timeout_s)
+            packets = self.flows.get(flow)
+            if packets is None:
+                yield pb.StateChunk(flow=flow.to_message(), absent=True)
+            else:
+                payload = struct.pack(f"!{len(packets)}I", *packets)
+                yield pb.StateChunk(
+                    flow=flow.to_message(), payload=payload, crc32=zlib.crc32(payload)
+                )
+
+    @contextlib.asynccontextmanager
+    async def open_put(self) -> AsyncGenerator[ModelPutStream]:
+        stream = ModelPutStream(self)
+        task = asyncio.create_task(stream.run())
+        try:
+            yield stream
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def import_chunk(self, chunk: pb.StateChunk) -> None:
+        flow = FiveTuple.from_message(chunk.flow)
+        await self._delays.some()
+        await self.hung.wait()
+        self._check()
+        if flow in self.refuse_put:
+            raise SouthboundError(self.name, f"refused {flow}: no room")
+        assert flow not in self.flows, "state would be overwritten"
+        self.flows[flow] = list(struct.unpack(f"!{len(chunk.payload) // 4}I", chunk.payload))
+
+    async def delete_perflow(self, flows: Iterable[FiveTuple]) -> int:
+        await self._answer()
+        return sum(self.flows.pop(flow, None) is not None for flow in flows)
+
+    async def set_no_new_state(self, no_new_state: bool) -> None:
+        await self._answer()
+        self.no_new_state = no_new_state
+
+
+class ModelPutStream:
+    """Puts are handled one after the other."""
+
+    def __init__(self, instance: ModelInstance) -> None:
+        self._instance = instance
+        self._queue: asyncio.Queue[tuple[pb.StateChunk, asyncio.Future[None]]] = asyncio.Queue()
+
+    async def send(self, chunk: pb.StateChunk) -> asyncio.Future[None]:
+        result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._queue.put((chunk, result))
+        return result
+
+    async def run(self) -> None:
+        while True:
+            chunk, result = await self._queue.get()
+            try:
+                await self._instance.import_chunk(chunk)
+            except SouthboundError as error:
+                result.set_exception(error)
+            else:
+                result.set_result(None)
+
+
+class ModelSwitch:
+    """The pipeline of p4src: one thread, queues on all sides."""
+
+    def __init__(self, instances: Sequence[ModelInstance], delays: Delays) -> None:
+        self.instances = {instance.id: instance for instance in instances}
+        for instance in instances:
+            instance.switch = self
+        owner = instances[0].id
+        self.rules: dict[FiveTuple, FlowRule] = {}
+        self.buckets = {number: Bucket(owner) for number in range(BUCKETS)}
+        self.seen: set[tuple[FiveTuple, int]] = set()
+        self.bounces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+        self.hosts: asyncio.Queue[bytes] = asyncio.Queue()
+        self.refuse: set[FiveTuple] = set()
+        """Flows whose rules are refused."""
+        self.unanswered: set[FiveTuple] = set()
+        """Flows whose updates are applied, but not answered."""
+        self.writes: list[Sequence[RuleUpdate]] = []
+        self.held = 0
+        self._delays = delays
+        self._from_controller: asyncio.Queue[PacketOut] = asyncio.Queue()
+        self._to_controller: asyncio.Queue[PacketIn] = asyncio.Queue()
+        self._idle: asyncio.Queue[FiveTuple] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """The pipeline: takes a packet from any of its inputs at random."""
+        while True:
+            await asyncio.sleep(0)
+            inputs = [
+                (queue, handle)
+                for queue, handle in (
+                    (self.hosts, self._from_host),
+                    (self.bounces, self._bounced),
+                    (self._from_controller, self._packet_out),
+                )
+                if not queue.empty()
+            ]
+            if inputs:
+                queue, handle = self._delays.random.choice(inputs)
+                handle(queue.get_nowait())  # pyright: ignore[reportArgumentType]
+
+    def idle(self) -> bool:
+        """Whether no packet is under way in the data plane."""
+        return (
+            self.hosts.empty()
+            and self.bounces.empty()
+            and self._from_controller.empty()
+            and self._to_controller.empty()
+            and all(instance.port.empty() for instance in self.instances.values())
+        )
+
+    def _from_host(self, frame: bytes) -> None:
+        flow, _ = packet_of(frame)
+        rule = self.rules.get(flow)
+        if isinstance(rule, HoldRule):
+            self.held += 1
+            self._to_controller.put_nowait(PacketIn(PACKET_IN_HOLD, 0, rule.migration, frame))
+            return
+        if isinstance(rule, InstanceRule):
+            instance = rule.instance
+        else:
+            bucket = self.buckets[bucket_of(flow)]
+            instance = bucket.owner
+            if bucket.previous and (flow, bucket.previous) in self.seen:
+                instance = bucket.previous
+        self.seen.add((flow, instance))
+        self.instances[instance].port.put_nowait(frame)
+
+    def _bounced(self, bounce: tuple[int, bytes]) -> None:
+        sender, frame = bounce
+        flow, _ = packet_of(frame)
+        owner = self.buckets[bucket_of(flow)].owner
+        if owner == sender:
+            self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 0, frame))
+        else:
+            self.seen.add((flow, owner))
+            self.instances[owner].port.put_nowait(frame)
+
+    def _packet_out(self, packet: PacketOut) -> None:
+        if packet.kind == PACKET_OUT_BARRIER:
+            self._to_controller.put_nowait(
+                PacketIn(PACKET_IN_BARRIER, 0, packet.migration, packet.payload)
+            )
+            return
+        instance = self.instances[packet.instance]
+        if packet.kind != PACKET_OUT_MARKER:
+            flow, sequence = packet_of(packet.payload)
+            instance.via_controller[flow].append(sequence)
+        instance.port.put_nowait(packet.payload)
+
+    # --- what the engine sees ---------------------------------------------------------
+
+    async def write_rules(self, updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
+        flows = [update.flow for update in updates]
+        assert len(set(flows)) == len(flows), "two updates of a flow in one Write"
+        self.writes.append(updates)
+        outcomes: list[UpdateOutcome] = []
+        for update in updates:
+            await self._delays.some()
+            outcomes.append(self._update(update))
+        await self._delays.some()
+        return outcomes
+
+    def _update(self, update: RuleUpdate) -> UpdateOutcome:
+        exists = update.flow in self.rules
+        if update.flow in self.refuse:
+            return UpdateOutcome(WriteResult.REFUSED, "table full")
+        if update.operation is Operation.INSERT and exists:
+            return UpdateOutcome(WriteResult.EXISTS, "exists")
+        if update.operation is not Operation.INSERT and not exists:
+            return UpdateOutcome(WriteResult.MISSING, "missing")
+        if update.rule is None:
+            del self.rules[update.flow]
+        else:
+            self.rules[update.flow] = update.rule
+        if update.flow in self.unanswered:
+            return UpdateOutcome(WriteResult.UNANSWERED, "no answer")
+        return UpdateOutcome(WriteResult.WRITTEN)
+
+    async def read_rules(self) -> Mapping[FiveTuple, FlowRule]:
+        return dict(self.rules)
+
+    async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:
+        if group != GROUP:
+            raise MoveError(f"no group {group}")
+        await self._delays.some()
+        self.buckets.update(buckets)
+        await self._delays.some()
+
+    async def read_buckets(self, group: int) -> Mapping[int, Bucket]:
+        return dict(self.buckets)
+
+    async def send(self, packets: Sequence[PacketOut]) -> None:
+        for packet in packets:
+            await self._delays.some()
+            self._from_controller.put_nowait(packet)
+
+    async def packet_ins(self) -> AsyncIterator[PacketIn]:
+        while True:
+            packet = await self._to_controller.get()
+            await self._delays.some()
+            yield packet
+
+    async def idle_rules(self) -> AsyncIterator[FiveTuple]:
+        while True:
+            yield await self._idle.get()
+
+    def report_idle(self, flow: FiveTuple) -> None:
+        """Tells the controller that a rule has been idle."""
+        self._idle.put_nowait(flow)
+
+
+class ModelDetector:
+    """Selects what it is told to."""
+
+    def __init__(self, flows: Sequence[FiveTuple] = ()) -> None:
+        self.flows = tuple(flows)
+
+    async def select(self, instance: int, rho: float | None) -> Selection:
+        return Selection(self.flows, len(self.flows))
+
+
+class Model:
+    """A switch, nf1 (owner of all buckets) and nf2, and hosts that send."""
+
+    def __init__(self, seed: int, *, longest_delay: int = 4) -> None:
+        self.delays = Delays(seed, longest_delay)
+        self.nf1 = ModelInstance("nf1", 1, self.delays)
+        self.nf2 = ModelInstance("nf2", 2, self.delays)
+        self.switch = ModelSwitch([self.nf1, self.nf2], self.delays)
+        self.members = {
+            instance.name: Member(instance.id, instance.name, GROUP, "monitors", instance)
+            for instance in (self.nf1, self.nf2)
+        }
+        self.sent: dict[FiveTuple, int] = defaultdict(int)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Model:
+        self._tasks = [
+            asyncio.create_task(work)
+            for work in (self.switch.run(), self.nf1.run(), self.nf2.run())
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def send(self, flow: FiveTuple) -> None:
+        """A host sends the flow's next packet."""
+        self.switch.hosts.put_nowait(frame_of(flow, self.sent[flow]))
+        self.sent[flow] += 1
+
+    async def load(self, flows: Sequence[FiveTuple], packets: int) -> None:
+        """Hosts send packets of flows at random, at a pace of their own."""
+        for _ in range(packets):
+            self.send(self.delays.random.choice(flows))
+            await self.delays.some()
+
+    async def quiet(self) -> None:
+        """Waits until no packet is under way."""
+        calm = 0
+        while calm < 50:
+            calm = calm + 1 if self.switch.idle() else 0
+            await asyncio.sleep(0)
+
+    def holder(self, flow: FiveTuple) -> ModelInstance | None:
+        """The one instance that has the flow's state; fails if both have."""
+        holders = [nf for nf in (self.nf1, self.nf2) if flow in nf.flows]
+        assert len(holders) <= 1, f"{flow} has state in two places"
+        return holders[0] if holders else None
+
+    def check(self, *, ordered_via_controller: bool = True) -> None:
+        """Every packet sent was processed exactly once, and each state is in one place."""
+        for flow, count in self.sent.items():
+            holder = self.holder(flow)
+            assert holder is not None, f"the state of {flow} is lost"
+            processed = holder.flows[flow]
+            assert sorted(processed) == list(range(count)), f"{flow}: {processed} of {count}"
+            if ordered_via_controller:
+                for nf in (self.nf1, self.nf2):
+                    released = nf.via_controller[flow]
+                    assert released == sorted(released), f"{flow}: released {released}"

@@ -1,0 +1,132 @@
+"""The per-flow machine, walked through exhaustively and at random."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machine_world import World, begin, complaint, successors
+
+from controlplane.migration.machine import (
+    ENDS,
+    IGNORED,
+    TABLE,
+    Event,
+    IllegalEventError,
+    Phase,
+    Rules,
+    State,
+    step,
+)
+
+RULES = [
+    Rules(holds=holds, parallelize=parallelize, early_release=early_release)
+    for holds, parallelize, early_release in itertools.product((True, False), repeat=3)
+]
+HOLDING = [rules for rules in RULES if rules.holds]
+
+
+def every_state(phase: Phase) -> list[State]:
+    return [
+        State(rules, phase, put=put, absent=absent, passed=passed)
+        for rules in RULES
+        for put in (True, False)
+        for absent in (True, False)
+        for passed in (0, 1)
+    ]
+
+
+def test_no_two_rows_apply_at_once() -> None:
+    for phase in Phase:
+        for event in Event:
+            rows = [row for row in TABLE if (row.phase, row.event) == (phase, event)]
+            for state in every_state(phase):
+                assert sum(row.when.admits(state) for row in rows) <= 1, (phase, event, state)
+
+
+def test_rows_and_ignored_events_do_not_overlap() -> None:
+    assert not IGNORED & {(row.phase, row.event) for row in TABLE}
+
+
+def test_every_phase_is_reached_and_every_end_is_final() -> None:
+    assert {row.then for row in TABLE} | {Phase.WAITING} == set(Phase)
+    assert all(row.then is row.phase for row in TABLE if row.phase in ENDS)
+
+
+@pytest.mark.parametrize(
+    ("phase", "event"),
+    [
+        (Phase.WAITING, Event.HELD),
+        (Phase.HOLDING, Event.STATE),
+        (Phase.EXPORTING, Event.WRITTEN),
+        (Phase.MOVED, Event.WRITTEN),
+        (Phase.SETTLING, Event.STATE),
+    ],
+)
+def test_event_that_cannot_happen_is_a_defect(phase: Phase, event: Event) -> None:
+    with pytest.raises(IllegalEventError, match=f"{phase.value} cannot take {event.name}"):
+        step(State(phase=phase), event, 0.0)
+
+
+def test_first_reason_stays_and_deadlines_follow_the_phase() -> None:
+    state = State(Rules(export_timeout_s=2.0))
+    state, _ = step(state, Event.START, 10.0)
+    assert state.deadline_s is None
+    state, _ = step(state, Event.WRITTEN, 11.0)
+    assert state.deadline_s == 13.0
+    state, _ = step(state, Event.FAILED, 12.0, "nf1: does not answer")
+    state, _ = step(state, Event.REFUSED, 12.0, "table full")
+    assert state.reason == "nf1: does not answer"
+    assert state.phase is Phase.RETURNING
+
+
+def explore(first: World, packets: int) -> int:
+    """Walks through every world; how many there are."""
+    seen = {first}
+    stack = [first]
+    while stack:
+        world = stack.pop()
+        following = list(successors(world, packets))
+        if not following:
+            wrong = complaint(world)
+            assert wrong is None, f"{wrong}: {' '.join(world.trace)}"
+        for after in following:
+            if after not in seen:
+                seen.add(after)
+                stack.append(after)
+    return len(seen)
+
+
+@pytest.mark.parametrize("rules", HOLDING, ids=str)
+@pytest.mark.parametrize(
+    ("packets", "faults", "cancels"), [(3, 0, 0), (2, 1, 0), (2, 0, 1), (1, 1, 1), (1, 2, 0)]
+)
+def test_every_interleaving_loses_nothing(
+    rules: Rules, packets: int, faults: int, cancels: int
+) -> None:
+    worlds = explore(begin(rules, faults=faults, cancels=cancels), packets)
+    assert worlds > 50
+
+
+@pytest.mark.parametrize("cancels", [0, 1])
+def test_every_interleaving_of_a_flow_without_state(cancels: int) -> None:
+    assert explore(begin(Rules(), faults=0, cancels=cancels, absent=True), 2) > 50
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    rules=st.sampled_from(HOLDING),
+    packets=st.integers(0, 12),
+    faults=st.integers(0, 4),
+    cancels=st.integers(0, 2),
+    choices=st.randoms(use_true_random=False),
+)
+def test_long_runs_lose_nothing(
+    rules: Rules, packets: int, faults: int, cancels: int, choices: object
+) -> None:
+    world = begin(rules, faults=faults, cancels=cancels)
+    while following := list(successors(world, packets)):
+        world = choices.choice(following)  # pyright: ignore[reportAttributeAccessIssue]
+    assert complaint(world) is None, world.trace
