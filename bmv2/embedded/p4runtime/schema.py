@@ -89,6 +89,10 @@ class Table:
         """Whether entries are ordered by priority."""
         return any(field.match_type in _WITH_PRIORITY for field in self.fields)
 
+    def refusal(self, error: P4RuntimeError) -> P4RuntimeError:
+        """An error with the table's name in front."""
+        return error.within(f"table {self.name}")
+
 
 @dataclass(frozen=True, slots=True)
 class Array:

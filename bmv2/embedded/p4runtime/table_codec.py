@@ -13,7 +13,7 @@ from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.backend import Exact, Lpm, Match, Range, Ternary
-from bmv2.embedded.p4runtime.errors import P4RuntimeError, denied, invalid, unimplemented
+from bmv2.embedded.p4runtime.errors import denied, invalid, unimplemented
 from bmv2.embedded.p4runtime.schema import Action, MatchField, MatchType, Table
 
 Key: TypeAlias = tuple[Match, ...]
@@ -173,8 +173,3 @@ def encode_action(action: Action, arguments: Sequence[int], message: p4r.TableAc
     message.action.action_id = action.id
     for param, argument in zip(action.params, arguments, strict=True):
         message.action.params.add(param_id=param.id, value=bitstring.encode(argument))
-
-
-def entry_name(table: Table, error: P4RuntimeError) -> P4RuntimeError:
-    """The error with the table's name in front."""
-    return error.within(f"table {table.name}")

@@ -9,7 +9,7 @@ from finsy.proto import p4r
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid, not_found
 from bmv2.embedded.p4runtime.schema import Schema
-from bmv2.embedded.p4runtime.table_codec import decode_key, entry_name
+from bmv2.embedded.p4runtime.table_codec import decode_key
 from bmv2.embedded.p4runtime.table_state import Cookie, Entry, TableState
 
 
@@ -49,7 +49,7 @@ class TableReader:
         for state in self._tables(key):
             if state.table.direct_counter_id is None:
                 if key.table_id:
-                    raise entry_name(state.table, invalid("the table has no direct counter"))
+                    raise state.table.refusal(invalid("the table has no direct counter"))
                 continue
             if key.is_default_action:
                 message = p4r.TableEntry(table_id=state.table.id, is_default_action=True)
@@ -63,7 +63,7 @@ class TableReader:
             return list(self._states.values())
         table = self._schema.table(query.table_id)
         if query.HasField("time_since_last_hit") and not table.supports_idle_timeout:
-            raise entry_name(table, invalid("the table supports no idle timeout"))
+            raise table.refusal(invalid("the table supports no idle timeout"))
         return [self._states[table.id]]
 
     def _select(self, state: TableState, query: p4r.TableEntry) -> list[Entry]:
@@ -83,7 +83,7 @@ class TableReader:
                 if query.priority:
                     chosen = [entry for entry in chosen if entry.priority == query.priority]
         except P4RuntimeError as error:
-            raise entry_name(table, error) from error
+            raise table.refusal(error) from error
         action_id = query.action.action.action_id
         cookie = Cookie.of(query)
         return [
@@ -104,7 +104,7 @@ class TableReader:
             return
         if state.table.direct_counter_id is None:
             if query.table_id:
-                raise entry_name(state.table, not_found("the table has no direct counter"))
+                raise state.table.refusal(not_found("the table has no direct counter"))
             return
         packets, byte_count = self._backend.entry_counter(state.table.name, handle)
         message.counter_data.packet_count = packets

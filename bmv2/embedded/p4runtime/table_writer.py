@@ -13,7 +13,6 @@ from bmv2.embedded.p4runtime.table_codec import (
     decode_action,
     decode_key,
     decode_priority,
-    entry_name,
 )
 from bmv2.embedded.p4runtime.table_state import Cookie, DefaultEntry, Entry, TableState
 
@@ -49,7 +48,7 @@ class TableWriter:
             else:
                 self._delete(state, message)
         except P4RuntimeError as error:
-            raise entry_name(table, error) from error
+            raise table.refusal(error) from error
 
     def write_counter(
         self, kind: p4r.Update.Type.ValueType, message: p4r.DirectCounterEntry
@@ -65,7 +64,7 @@ class TableWriter:
             if message.HasField("data"):
                 self._set_counter(table, handle, message.data)
         except P4RuntimeError as error:
-            raise entry_name(table, error) from error
+            raise table.refusal(error) from error
 
     def find_handle(self, state: TableState, message: p4r.TableEntry) -> int | None:
         """The handle of the entry that a message names; none for the default entry.
