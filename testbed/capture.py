@@ -84,6 +84,7 @@ class Capture:
         self._next = 0
         self._parts: list[Packets] = []
         self._overflow = 0
+        self._count = 0
         with namespace.entered():
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
@@ -103,6 +104,11 @@ class Capture:
         """Packets that found the ring full, up to the last drain. Must be 0 to judge by."""
         return self._overflow
 
+    @property
+    def count(self) -> int:
+        """Packets captured, up to the last drain."""
+        return self._count
+
     def drain(self) -> None:
         """Takes what is in the ring and makes room. Call it often enough (`ring_bytes`)."""
         while True:
@@ -113,6 +119,7 @@ class Capture:
             if count:
                 frames = self._ring[self._next : self._next + count]
                 self._parts.append(_copy(frames))
+                self._count += count
                 frames["status"] = _STATUS_KERNEL
             wrapped = self._next + count == self._frames
             self._next = (self._next + count) % self._frames

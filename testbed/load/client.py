@@ -139,6 +139,7 @@ class Client:
             asyncio.create_task(self._watch(), name="watch"),
         ]
         self.record.started = time.time()
+        self._write_status()
         arrivals = asyncio.create_task(self._arrive(loop.time(), duration_s), name="arrivals")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
@@ -231,6 +232,7 @@ class Client:
 
     def _write_status(self) -> None:
         status = {
+            "started": self.record.started,
             "time": time.time(),
             "active": len(self._open),
             "opened": self.outcomes.total() + len(self._tasks),
