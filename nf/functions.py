@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from inspect import isabstract
 from typing import Any, TypeAlias
 
 from nf.asset_monitor.monitor import AssetMonitor
@@ -34,13 +33,10 @@ def create(name: str) -> AnyFunction:
         raise UnknownFunctionError(
             f"no function {name!r}: there is {', '.join(sorted(FUNCTIONS))}, or module:Class"
         )
-    sys.path.insert(0, str(Path.cwd()))
     try:
         kind: object = getattr(importlib.import_module(module_name), class_name, None)
     except ImportError as error:
         raise UnknownFunctionError(f"cannot import {module_name}: {error}") from None
-    finally:
-        sys.path.pop(0)
-    if not isinstance(kind, type) or not issubclass(kind, NetworkFunction):
+    if not isinstance(kind, type) or not issubclass(kind, NetworkFunction) or isabstract(kind):
         raise UnknownFunctionError(f"{name} is no network function")
     return kind()

@@ -104,17 +104,25 @@ class FlowTable(Generic[State]):
         return export_chunk(self._function, state)
 
     def put(self, chunk: pb.StateChunk, now_us: int) -> None:
-        """Imports a chunk. Adds to the state that is there already. Raises StateError."""
+        """Imports a chunk. Adds to the state that is there already. Raises StateError.
+
+        A put that is repeated, by a controller that could not see the answer, changes
+        nothing: state that is exported a second time is the same only if no packet has
+        come in between.
+        """
         arrived = import_chunk(self._function, chunk)
         state = self._states.get(arrived.flow)
-        if state is not None:
+        if state is None:
+            if self.full:
+                raise StateError(f"no room for more than {self._options.max_flows} flows")
+            state = self._states[arrived.flow] = arrived
+        elif state.imported_crc32 == chunk.crc32:
+            return
+        else:
             state.add(arrived)
             self._function.merge(state, arrived)
-        elif self.full:
-            raise StateError(f"no room for more than {self._options.max_flows} flows")
-        else:
-            state = self._states[arrived.flow] = arrived
         state.imported_us = now_us
+        state.imported_crc32 = chunk.crc32
         self.imported += 1
         self._schedule(state)
         self._function.on_import(state)

@@ -27,6 +27,7 @@ class FlowState:
         "ended",
         "first_seen_us",
         "flow",
+        "imported_crc32",
         "imported_us",
         "last_seen_us",
         "packets_from_high",
@@ -52,6 +53,8 @@ class FlowState:
         """Whether the connection is over."""
         self.imported_us = 0
         """When the state was imported; 0 if it was not."""
+        self.imported_crc32 = -1
+        """Of the payload that was imported last; -1 if none was."""
         self.due_us = 0
         """When the flow table looks at it next."""
 

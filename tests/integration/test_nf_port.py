@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import struct
@@ -33,6 +34,7 @@ from testbed.child import Child
 from testbed.link import LinkEnd, connect, silence
 from testbed.namespace import NetworkNamespace
 
+DOCS = Path(__file__).parents[2] / "docs" / "network-functions.md"
 LOW, HIGH = "10.0.1.10", "10.0.2.10"
 ETHER = Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01")
 _ETH_P_ALL = 0x0003
@@ -62,8 +64,8 @@ class Bed:
     def address(self) -> str:
         return f"unix:{self.directory}/nf1"
 
-    def start(self, *options: str) -> Child:
-        command = [sys.executable, "-m", "nf", "run", "asset-monitor", "--name", "nf1"]
+    def start(self, *options: str, function: str = "asset-monitor") -> Child:
+        command = [sys.executable, "-m", "nf", "run", function, "--name", "nf1"]
         where = ["--interface", "eth0", "--listen", self.address]
         return Child(
             "nf1", [*command, *where, *options], namespace=self.far, log_file=self.directory / "log"
@@ -273,6 +275,27 @@ async def test_it_stops_cleanly(number: signal.Signals, bed: Bed) -> None:
         await waiting.aclose()
     assert not (bed.directory / "nf1").exists()
     assert "Traceback" not in (bed.directory / "log").read_text()
+
+
+async def test_the_function_of_the_documentation(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    match = re.search(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert match is not None
+    (bed.directory / "pauses.py").write_text(match[1])
+    monkeypatch.setenv("PYTHONPATH", str(bed.directory))
+    child = bed.start(function="pauses:PauseMonitor")
+    try:
+        async with InstanceClient("nf1", bed.address) as client:
+            assert (await client.wait_until_ready(20)).function == "pause-monitor"
+            bed.send(segment(1), segment(1))
+            assert bed.receive(2) == [segment(1)] * 2
+            (chunk,) = [chunk async for chunk in client.get_perflow([flow(1)])]
+            async with client.open_put() as puts:
+                await client.delete_perflow([flow(1)])
+                await puts.put(chunk)
+            (summary,) = await client.list_flows()
+            assert (summary.flow, summary.packets) == (flow(1), 2)
+    finally:
+        child.stop()
 
 
 def run_nf(bed: Bed, *arguments: str) -> tuple[int, str]:

@@ -1,8 +1,9 @@
-"""Frames for the tests of network functions, made with struct: quick to make."""
+"""Frames for the tests of network functions, made with struct, and a port."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from nf.southbound.flow import FiveTuple
 
@@ -61,3 +62,25 @@ def udp(payload: bytes, *, flow: FiveTuple, from_low: bool = True) -> bytearray:
     )
     header = struct.pack("!HHHH", source_port, target_port, 8 + len(payload), 0)
     return ipv4(source, target, 17, header + payload)
+
+
+class SilentPort:
+    """A port that nothing comes in by."""
+
+    interface = "none"
+    unsent = 4
+
+    def fileno(self) -> int:
+        return -1
+
+    def read(self, limit: int) -> Iterator[memoryview]:
+        return iter(())
+
+    def transmit(self, frame: memoryview | bytes) -> bool:
+        return True
+
+    def read_drops(self) -> int:
+        return 3
+
+    def take_error(self) -> int:
+        return 0

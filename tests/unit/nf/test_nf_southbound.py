@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import pytest
-from nf_frames import ACK, FLOW, RST, SYN, tcp
+from nf_frames import ACK, FLOW, RST, SYN, SilentPort, tcp
 
 from nf.asset_monitor.connection import Connection
 from nf.asset_monitor.monitor import AssetMonitor
@@ -29,28 +29,6 @@ from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import BOUNCE_MAC, build_marker
 
 FLOWS = [FLOW._replace(low_port=port) for port in range(1, 6)]
-
-
-class NoPort:
-    """A port that nothing comes in by."""
-
-    interface = "none"
-    unsent = 4
-
-    def fileno(self) -> int:
-        return -1
-
-    def read(self, limit: int) -> Iterator[memoryview]:
-        return iter(())
-
-    def transmit(self, frame: memoryview | bytes) -> bool:
-        return True
-
-    def read_drops(self) -> int:
-        return 3
-
-    def take_error(self) -> int:
-        return 0
 
 
 @dataclass
@@ -68,7 +46,7 @@ class End:
 @contextlib.asynccontextmanager
 async def opened(name: str, directory: Path) -> AsyncGenerator[End]:
     address = f"unix:{directory}/{name}"
-    instance = Instance(name, AssetMonitor(), NoPort(), FlowTableOptions(max_flows=5000))
+    instance = Instance(name, AssetMonitor(), SilentPort(), FlowTableOptions(max_flows=5000))
     server = await listen(instance, address)
     try:
         async with InstanceClient(name, address) as client:
