@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 
 from nf.asset_monitor import state_pb2
 from nf.asset_monitor.operating_system import MAX_OPTIONS, Handshake
-from nf.asset_monitor.service import BANNER_CHARACTERS, Service, service_of_port
+from nf.asset_monitor.service import BANNER_CHARACTERS, Service, has_ports, service_of_port
 from nf.runtime.function import FlowState, StateError
 from nf.southbound.flow import FiveTuple
 
@@ -100,6 +100,8 @@ def fill(connection: Connection, payload: bytes) -> None:
     connection.inspected_low = message.inspected_low
     connection.inspected_high = message.inspected_high
     if message.HasField("service"):
+        if not has_ports(connection.flow.protocol):
+            raise StateError(f"a service on a flow without ports: {connection.flow}")
         connection.service = _service(message.service)
     if message.HasField("from_low"):
         connection.handshake_from_low = _handshake(message.from_low)

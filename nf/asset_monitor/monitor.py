@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from nf.asset_monitor.assets import Assets
 from nf.asset_monitor.connection import HIGH, LOW, Connection, fill, to_message
 from nf.asset_monitor.operating_system import Handshake, operating_system
@@ -16,6 +18,8 @@ from nf.runtime.function import NetworkFunction
 from nf.runtime.packet import Packet
 from nf.runtime.tcp import SYN
 from nf.southbound.flow import FiveTuple
+
+_Evidence = TypeVar("_Evidence", Service, Handshake)
 
 
 class AssetMonitor(NetworkFunction[Connection]):
@@ -61,7 +65,7 @@ class AssetMonitor(NetworkFunction[Connection]):
             service = service_of_payload(
                 state.flow.protocol, bytes(packet.payload[:INSPECTED_BYTES])
             )
-            state.service = _surer(state.service, service)
+            state.service = _greater(state.service, service)
         elif not first:
             return
         if state.service is None:
@@ -95,9 +99,9 @@ class AssetMonitor(NetworkFunction[Connection]):
     def merge(self, state: Connection, other: Connection) -> None:
         """Adds what another instance knows; who saw the handshake knows the server."""
         state.server = max(state.server, other.server)
-        state.service = _surer(state.service, other.service)
-        state.handshake_from_low = _either(state.handshake_from_low, other.handshake_from_low)
-        state.handshake_from_high = _either(state.handshake_from_high, other.handshake_from_high)
+        state.service = _greater(state.service, other.service)
+        state.handshake_from_low = _greater(state.handshake_from_low, other.handshake_from_low)
+        state.handshake_from_high = _greater(state.handshake_from_high, other.handshake_from_high)
         state.inspected_low |= other.inspected_low
         state.inspected_high |= other.inspected_high
 
@@ -106,13 +110,8 @@ class AssetMonitor(NetworkFunction[Connection]):
         self._learn(state)
 
 
-def _surer(one: Service | None, other: Service | None) -> Service | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other)
-
-
-def _either(one: Handshake | None, other: Handshake | None) -> Handshake | None:
+def _greater(one: _Evidence | None, other: _Evidence | None) -> _Evidence | None:
+    """The surer of two services; of two handshakes either, but always the same one."""
     if one is None or other is None:
         return one or other
     return max(one, other)

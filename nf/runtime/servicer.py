@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Generic, TypeAlias
@@ -14,6 +15,8 @@ from nf.runtime.instance import Instance
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound import southbound_pb2_grpc as rpc
 from nf.southbound.flow import FiveTuple
+
+_log = logging.getLogger(__name__)
 
 _LIST_PIECE = 1000  # flows in one message
 _SECOND_US = 1_000_000
@@ -70,7 +73,11 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
             try:
                 self._instance.table.put(chunk, self._instance.clock.now_us())
             except StateError as error:
-                yield pb.PutResult(flow=chunk.flow, accepted=False, reason=str(error))
+                yield _refusal(chunk, str(error))
+            except Exception:
+                # A fault of the function on one flow is not to stop the others.
+                _log.exception("cannot import the state of %s", FiveTuple.from_message(chunk.flow))
+                yield _refusal(chunk, "the function failed on it: see the instance's log")
             else:
                 yield pb.PutResult(flow=chunk.flow, accepted=True)
 
@@ -117,6 +124,10 @@ async def _flows(messages: Iterable[pb.FiveTuple], context: _Context) -> list[Fi
         return [parse_flow(message) for message in messages]
     except StateError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+
+
+def _refusal(chunk: pb.StateChunk, reason: str) -> pb.PutResult:
+    return pb.PutResult(flow=chunk.flow, accepted=False, reason=reason)
 
 
 def _summary(state: FlowState, now_us: int) -> pb.FlowSummary:

@@ -137,6 +137,22 @@ async def test_puts_are_pipelined_and_a_refused_one_stops_no_other(nf1: End, nf2
     assert len(nf2.instance.table) == 1999
 
 
+async def test_a_function_that_fails_on_one_flow_does_not_on_the_next(
+    nf1: End, nf2: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_on_first(_: AssetMonitor, state: Connection) -> None:
+        if state.flow == FLOWS[0]:
+            raise RuntimeError("a fault")
+
+    nf1.handle(*(tcp(SYN, flow=flow) for flow in FLOWS[:2]))
+    one, other = await get(nf1, *FLOWS[:2])
+    monkeypatch.setattr(AssetMonitor, "on_import", fail_on_first)
+    async with nf2.client.open_put() as puts:
+        with pytest.raises(SouthboundError, match="the function failed on it"):
+            await puts.put(one)
+        await puts.put(other)
+
+
 async def test_a_put_that_is_cancelled_disturbs_no_other(nf1: End, nf2: End) -> None:
     nf1.handle(*(tcp(SYN, flow=flow) for flow in FLOWS))
     chunks = await get(nf1, *FLOWS)
@@ -264,7 +280,6 @@ async def test_puts_that_are_under_way_fail_when_the_instance_ends(
         ("unix:{}/" + "x" * 100, "longer than 107 bytes"),
         ("nowhere", "neither unix:/path nor host:port"),
         ("127.0.0.1:99999", "neither unix:/path nor host:port"),
-        ("192.0.2.1:50000", "no address of this machine"),
     ],
 )
 async def test_addresses_that_cannot_be_listened_on(
@@ -274,6 +289,13 @@ async def test_addresses_that_cannot_be_listened_on(
     with pytest.raises(ListenError, match=reason):
         await listen(nf1.instance, address.format(tmp_path))
     await nf1.client.get_info()
+
+
+async def test_a_port_in_use(nf1: End) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ListenError, match=f"cannot listen on {address}: in use"):
+            await listen(nf1.instance, address)
 
 
 async def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
