@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, Kind, MoveOptions
 from controlplane.migration.peers import Bucket, Detector, Member, Switch
+from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
     DrainReport,
     MoveReport,
@@ -105,6 +107,10 @@ class Move:
         self._cancelled = True
         self.reason = reason
         self._mover.cancel(reason)
+
+    def outcomes(self) -> Counter[Outcome]:
+        """Its flows by what has become of them."""
+        return Counter(record.outcome for record in self._mover.records)
 
     def report(self, *, timeline: bool = False) -> MoveReport:
         """What has happened so far."""

@@ -199,6 +199,8 @@ def _controller_takes(world: World) -> Iterator[World]:
     if isinstance(head, str):
         yield world.event(Event.SETTLED)
         return
+    forgotten = world.flow.phase in (Phase.MOVED, Phase.ROLLED_BACK)
+    assert not forgotten, f"a held packet behind the barrier: {' '.join(world.trace)}"
     _, actions = step(world.flow, Event.HELD, 0.0)
     if Action.KEEP in actions and world.faults:
         full = replace(world, faults=world.faults - 1).event(Event.FULL)

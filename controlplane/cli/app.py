@@ -1,0 +1,273 @@
+"""Commands of `controlplane`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console, RenderableType
+
+from controlplane.cli import render
+from controlplane.cli.client import Northbound
+from controlplane.cli.errors import CommandError
+from controlplane.cli.follow import follow
+from controlplane.cli.shell import open_shell
+from controlplane.migration.options import Guarantee, Kind, Scope
+from controlplane.migration.report import MoveState
+from controlplane.northbound.models import MoveRequest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The U-HAUL controller: moves the state of flows between NF instances.",
+)
+
+_DEFAULT_SOCKET = Path(".run") / "northbound.sock"
+
+NorthboundOption = Annotated[
+    str,
+    typer.Option(
+        "--northbound",
+        envvar="UHAUL_NORTHBOUND",
+        metavar="unix:/PATH",
+        help="Where the controller listens.",
+        default_factory=lambda: f"unix:{_DEFAULT_SOCKET.absolute()}",
+        show_default=f"unix:{_DEFAULT_SOCKET}",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+ConfigOption = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="Topology file (YAML).")
+]
+RhoOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rho",
+        min=0,
+        max=1,
+        help="Share of the active bytes that elephants carry.",
+        show_default="as configured",
+    ),
+]
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SRC", help="Instance that the flows leave.")
+]
+DestinationArgument = Annotated[
+    str, typer.Argument(metavar="DST", help="Instance that they go to.")
+]
+GuaranteeOption = Annotated[
+    Guarantee, typer.Option("--guarantee", help="What is promised to packets of moved flows.")
+]
+ParallelizeOption = Annotated[
+    bool, typer.Option(help="Put each state as it is got, instead of all gets first.")
+]
+EarlyReleaseOption = Annotated[
+    bool, typer.Option(help="Release each flow when its state is in place, not when all are.")
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait until all that is selected is moved.")
+]
+WaitDrainOption = Annotated[
+    bool, typer.Option("--wait-drain", help="Wait until the flows left behind have died out.")
+]
+
+
+def _print(view: BaseModel, table: RenderableType, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(view.model_dump_json())
+    else:
+        Console().print(table)
+
+
+@app.command()
+def run(config: ConfigOption) -> None:
+    """Run the controller in the foreground, until SIGINT or SIGTERM."""
+    from controlplane.config import ConfigError
+    from controlplane.daemon import DaemonError, run_daemon
+
+    try:
+        run_daemon(config)
+    except (ConfigError, DaemonError) as error:
+        raise CommandError(str(error)) from None
+
+
+@app.command("check-config")
+def check_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Topology file (YAML).")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check a topology file, without touching anything."""
+    from controlplane.config import ConfigError, load
+    from controlplane.topology import Topology, TopologyError
+
+    try:
+        config = load(file)
+        Topology(config)
+    except (ConfigError, TopologyError) as error:
+        raise CommandError(str(error)) from None
+    if as_json:
+        typer.echo(config.model_dump_json())
+    else:
+        typer.echo(
+            f"{file}: good: {len(config.hosts)} hosts, {len(config.instances)} instances, "
+            f"{len(config.groups)} groups"
+        )
+
+
+@app.command()
+def status(northbound: NorthboundOption, as_json: JsonOption = False) -> None:
+    """Show the switch, the instances and what is being moved."""
+    with Northbound(northbound) as controller:
+        view = controller.status()
+    _print(view, render.status(view), as_json=as_json)
+
+
+@app.command()
+def flows(northbound: NorthboundOption, as_json: JsonOption = False) -> None:
+    """Show the active flows, largest first."""
+    with Northbound(northbound) as controller:
+        view = controller.flows()
+    _print(view, render.flows(view), as_json=as_json)
+
+
+@app.command()
+def elephants(
+    northbound: NorthboundOption,
+    rho: RhoOption = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="INSTANCE", help="Only flows of this one.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the flows that move-elephant would move."""
+    with Northbound(northbound) as controller:
+        view = controller.elephants(rho, at)
+    _print(view, render.elephants(view), as_json=as_json)
+
+
+@app.command()
+def moves(northbound: NorthboundOption, as_json: JsonOption = False) -> None:
+    """Show all moves, oldest first."""
+    with Northbound(northbound) as controller:
+        reports = controller.moves()
+    if as_json:
+        typer.echo(f"[{','.join(report.model_dump_json() for report in reports)}]")
+    else:
+        Console().print(render.moves(reports))
+
+
+@app.command()
+def cancel(
+    number: Annotated[str, typer.Argument(metavar="ID", help="The move, as in `moves`.")],
+    northbound: NorthboundOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel a move: flows that are not committed stay at the source."""
+    with Northbound(northbound) as controller:
+        controller.cancel(number)
+        report = follow(controller, number, drain=False, console=Console(stderr=True))
+    _print(report, render.report(report), as_json=as_json)
+
+
+@app.command()
+def move(
+    source: SourceArgument,
+    destination: DestinationArgument,
+    northbound: NorthboundOption,
+    guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
+    parallelize: ParallelizeOption = True,
+    early_release: EarlyReleaseOption = True,
+    wait: WaitOption = True,
+    wait_drain: WaitDrainOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move all flows of SRC to DST, as OpenNF does."""
+    asked = MoveRequest(
+        kind=Kind.MOVE,
+        source=source,
+        destination=destination,
+        guarantee=guarantee,
+        parallelize=parallelize,
+        early_release=early_release,
+    )
+    _move(northbound, asked, wait=wait, drain=wait_drain, as_json=as_json)
+
+
+@app.command("move-elephant")
+def move_elephant(
+    source: SourceArgument,
+    destination: DestinationArgument,
+    northbound: NorthboundOption,
+    scope: Annotated[Scope, typer.Option(help="Which state is moved.")] = Scope.PER_FLOW,
+    guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
+    rho: RhoOption = None,
+    parallelize: ParallelizeOption = True,
+    early_release: EarlyReleaseOption = True,
+    wait: WaitOption = True,
+    wait_drain: WaitDrainOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the elephants of SRC to DST; mice die out at SRC, new flows begin at DST."""
+    asked = MoveRequest(
+        kind=Kind.MOVE_ELEPHANT,
+        source=source,
+        destination=destination,
+        scope=scope,
+        guarantee=guarantee,
+        rho=rho,
+        parallelize=parallelize,
+        early_release=early_release,
+    )
+    _move(northbound, asked, wait=wait, drain=wait_drain, as_json=as_json)
+
+
+def _move(address: str, asked: MoveRequest, *, wait: bool, drain: bool, as_json: bool) -> None:
+    with Northbound(address) as controller:
+        report = controller.begin(asked)
+        if wait or drain:
+            try:
+                report = follow(controller, report.id, drain=drain, console=Console(stderr=True))
+            except KeyboardInterrupt:
+                raise CommandError(
+                    f"{report.id} goes on; `controlplane cancel {report.id}` would undo it"
+                ) from None
+            report = controller.move(report.id, timeline=as_json)
+    _print(report, render.report(report), as_json=as_json)
+    if report.state in (MoveState.FAILED, MoveState.CANCELLED):
+        raise CommandError(f"{report.id} {report.state}: {report.reason}")
+
+
+@app.command()
+def shell(
+    northbound: NorthboundOption,
+    p4runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="P4Runtime server: unix:/path or host:port.",
+            show_default="the controller's switch",
+        ),
+    ] = None,
+    device_id: Annotated[int, typer.Option(help="With --p4runtime.")] = 1,
+) -> None:
+    """Open p4runtime-shell on the running switch, read-only beside the controller."""
+    if p4runtime is None:
+        with Northbound(northbound) as controller:
+            switch = controller.status().switch
+        p4runtime, device_id = switch.p4runtime, switch.device_id
+    open_shell(p4runtime, device_id)
+
+
+def main() -> None:
+    """Entry point of the command: errors are one line, and exit code 1."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    try:
+        app(prog_name="controlplane")
+    except CommandError as error:
+        print(f"controlplane: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)

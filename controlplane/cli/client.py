@@ -1,0 +1,125 @@
+"""The northbound API as the command line uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from controlplane.cli.errors import CommandError
+from controlplane.migration.report import MoveReport
+from controlplane.northbound.models import (
+    ElephantsView,
+    FlowsView,
+    MoveRequest,
+    Problem,
+    StatusView,
+)
+
+_TIMEOUT_S = 30.0
+_SCHEME = "unix:"
+
+_View = TypeVar("_View", bound=BaseModel)
+
+
+def socket_path(address: str) -> Path:
+    """The socket of `unix:/path`. Raises CommandError."""
+    if not address.startswith(_SCHEME) or len(address) == len(_SCHEME):
+        raise CommandError(f"northbound address {address!r}: it is unix:/path/of/socket")
+    return Path(address.removeprefix(_SCHEME))
+
+
+class Northbound:
+    """A running controller, by its socket. Methods raise CommandError."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        transport = httpx.HTTPTransport(uds=str(socket_path(address)))
+        self._http = httpx.Client(
+            transport=transport, base_url="http://controlplane", timeout=_TIMEOUT_S
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def status(self) -> StatusView:
+        """Everything at a glance."""
+        return self._ask(StatusView, "GET", "/v1/status")
+
+    def flows(self) -> FlowsView:
+        """The active flows."""
+        return self._ask(FlowsView, "GET", "/v1/flows")
+
+    def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
+        """The elephants."""
+        asked = {"rho": rho, "instance": instance}
+        query = {key: value for key, value in asked.items() if value is not None}
+        return self._ask(ElephantsView, "GET", "/v1/elephants", query=query)
+
+    def begin(self, asked: MoveRequest) -> MoveReport:
+        """Begins a move."""
+        return self._ask(MoveReport, "POST", "/v1/moves", body=asked)
+
+    def move(self, number: str, *, timeline: bool = False) -> MoveReport:
+        """A move, under way or over."""
+        query = {"timeline": "true"} if timeline else {}
+        return self._ask(MoveReport, "GET", f"/v1/moves/{number}", query=query)
+
+    def moves(self) -> tuple[MoveReport, ...]:
+        """All moves, oldest first."""
+        answers = self._send("GET", "/v1/moves").json()
+        return tuple(MoveReport.model_validate(answer) for answer in answers)
+
+    def cancel(self, number: str) -> MoveReport:
+        """Cancels a move."""
+        return self._ask(MoveReport, "DELETE", f"/v1/moves/{number}")
+
+    def _ask(
+        self,
+        view: type[_View],
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: BaseModel | None = None,
+    ) -> _View:
+        return view.model_validate(self._send(method, path, query=query, body=body).json())
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: BaseModel | None = None,
+    ) -> httpx.Response:
+        content = body.model_dump(mode="json") if body is not None else None
+        try:
+            response = self._http.request(method, path, params=query, json=content)
+        except httpx.ConnectError:
+            raise CommandError(
+                f"no controller at {self._address}: is `controlplane run` running, "
+                "and is this its --northbound?"
+            ) from None
+        except httpx.HTTPError as error:
+            raise CommandError(f"the controller at {self._address}: {error}") from None
+        if response.is_success:
+            return response
+        try:
+            raise CommandError(Problem.model_validate_json(response.content).detail)
+        except ValueError:
+            raise CommandError(
+                f"the controller at {self._address} answered {response.status_code}"
+            ) from None

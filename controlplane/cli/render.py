@@ -1,0 +1,217 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controlplane.migration.report import MoveReport, MoveState, Percentiles
+from controlplane.northbound.models import (
+    ElephantsView,
+    FlowsView,
+    FlowView,
+    InstanceView,
+    StatusView,
+)
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_PHASES = ("hold", "marker", "get", "put", "release", "steer", "delete", "held")
+
+
+def size(value: float) -> str:
+    """Bytes for people: `1.5 MiB`."""
+    unit = 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value /= 1024
+        unit += 1
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def milliseconds(value: float | None) -> str:
+    """`12.3 ms`, or a dash."""
+    return "–" if value is None else f"{value:.1f} ms"
+
+
+def _table(title: str, *columns: str) -> Table:
+    """The first column is text; further ones with a leading `>` are numbers."""
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        number = column.startswith(">")
+        table.add_column(column.removeprefix(">"), justify="right" if number else "left")
+    return table
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _mode(instance: InstanceView) -> Text:
+    if not instance.up:
+        return Text("down", style="red")
+    if instance.no_new_state:
+        return Text("no new flows", style="yellow")
+    return Text("up", style="green")
+
+
+def status(view: StatusView) -> RenderableType:
+    """`controlplane status`."""
+    instances = _table(
+        "instances",
+        "name",
+        "state",
+        "function",
+        "group",
+        ">buckets",
+        ">draining",
+        ">flows",
+        ">packets",
+        ">bounced",
+        ">dropped",
+    )
+    for one in view.instances:
+        instances.add_row(
+            one.name,
+            _mode(one),
+            one.function or "–",
+            one.group,
+            str(one.buckets_owned),
+            str(one.buckets_drained),
+            _number(one.flows),
+            _number(one.packets),
+            _number(one.bounced),
+            _number(one.dropped),
+        )
+    engine = view.engine
+    line = (
+        f"switch {view.switch.name} at {view.switch.p4runtime}   "
+        f"{engine.flow_rules:,} flow rules   {engine.flows_under_way:,} flows under way   "
+        f"buffer {engine.buffered_packets:,} packets, {size(engine.buffered_bytes)} "
+        f"of {size(engine.max_bytes)}"
+    )
+    parts: list[RenderableType] = [Text(line), Text(), instances]
+    if view.moves:
+        parts += [Text(), moves(view.moves)]
+    return Group(*parts)
+
+
+def moves(reports: tuple[MoveReport, ...]) -> RenderableType:
+    """`controlplane moves`."""
+    table = _table(
+        "moves",
+        "id",
+        "kind",
+        "from → to",
+        "guarantee",
+        "state",
+        ">selected",
+        ">moved",
+        ">rolled back",
+        ">downtime",
+        ">mice left",
+        "reason",
+    )
+    for report in reports:
+        table.add_row(
+            report.id,
+            report.kind.value,
+            f"{report.source} → {report.destination}",
+            report.guarantee.value,
+            report.state.value,
+            _number(report.flows.selected),
+            _number(report.flows.moved),
+            _number(report.flows.rolled_back),
+            milliseconds(report.downtime_ms),
+            _number(report.drain.left) if report.drain else "–",
+            report.reason,
+        )
+    return table
+
+
+def _flow_rows(table: Table, flows: tuple[FlowView, ...]) -> None:
+    for flow in flows:
+        table.add_row(
+            flow.flow,
+            flow.instance or "held",
+            size(flow.bytes),
+            f"{flow.idle_ms:.1f} ms",
+            "ended" if flow.ended else "",
+        )
+
+
+def flows(view: FlowsView) -> RenderableType:
+    """`controlplane flows`."""
+    table = _table(f"{len(view.flows):,} active flows", "flow", "at", ">bytes", ">idle", "")
+    _flow_rows(table, view.flows)
+    if not view.overflow:
+        return table
+    note = f"{view.overflow:,} packets found no room in the flow information table"
+    return Group(table, Text(note, style="yellow"))
+
+
+def elephants(view: ElephantsView) -> RenderableType:
+    """`controlplane elephants`."""
+    total = sum(flow.bytes for flow in view.flows)
+    share = 100 * total / view.active_bytes if view.active_bytes else 0.0
+    table = _table(
+        f"{len(view.flows):,} elephants of {view.active_flows:,} active flows",
+        "flow",
+        "at",
+        ">bytes",
+        ">idle",
+        "",
+    )
+    _flow_rows(table, view.flows)
+    note = (
+        f"{size(total)} of {size(view.active_bytes)} ({share:.0f} %), ρ = {view.rho:g}; "
+        f"read in {view.read_ms:.1f} ms, chosen in {view.choose_ms:.1f} ms"
+    )
+    return Group(table, Text(note))
+
+
+def report(view: MoveReport) -> RenderableType:
+    """What a move has done."""
+    style = {MoveState.FAILED: "red", MoveState.CANCELLED: "yellow"}.get(view.state, "green")
+    heading = Text(f"{view.id} {view.kind} {view.source} → {view.destination}: ")
+    heading.append(view.state.value, style=style)
+    counts = view.flows
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row(
+        "flows",
+        f"{counts.moved:,} of {counts.selected:,} moved, {counts.rolled_back:,} rolled back, "
+        f"{counts.absent:,} without state, {counts.stranded:,} stranded",
+    )
+    facts.add_row("downtime", milliseconds(view.downtime_ms))
+    buffer = view.buffer
+    facts.add_row(
+        "buffer",
+        f"{buffer.packets:,} packets, {size(buffer.bytes)}; "
+        f"peak {buffer.peak_packets:,}, {size(buffer.peak_bytes)}; late {buffer.late_packets:,}",
+    )
+    control = view.control
+    facts.add_row(
+        "control",
+        f"{control.writes:,} writes of {control.updates:,} updates, "
+        f"{control.packet_outs:,} packets out, {control.southbound_calls:,} southbound calls",
+    )
+    if view.drain is not None:
+        left = _number(view.drain.left)
+        facts.add_row(
+            "drain",
+            f"{left} flows left at {view.drain.instance}"
+            + (
+                f", drained after {milliseconds(view.drain.drained_ms)}"
+                if view.drain.drained_ms is not None
+                else ""
+            ),
+        )
+    phases = _table("per flow, in ms", "phase", ">flows", ">p50", ">p90", ">p99", ">max")
+    for name in _PHASES:
+        values: Percentiles | None = getattr(view.flow_phases_ms, name)
+        if values is not None:
+            phases.add_row(
+                name,
+                f"{values.count:,}",
+                *(f"{value:.2f}" for value in (values.p50, values.p90, values.p99, values.max)),
+            )
+    return Group(heading, facts, phases)

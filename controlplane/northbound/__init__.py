@@ -1,0 +1,1 @@
+"""The northbound API: REST on a unix socket."""

@@ -1,0 +1,133 @@
+"""The REST API.
+
+    GET    /v1/status
+    GET    /v1/instances
+    GET    /v1/flows
+    GET    /v1/elephants?rho=&instance=
+    POST   /v1/moves                 202, and where the move is
+    GET    /v1/moves
+    GET    /v1/moves/{id}?timeline=  progress, and the report when it is over
+    DELETE /v1/moves/{id}            cancels
+    GET    /metrics                  for Prometheus
+
+Errors are problem details (RFC 9457) whose `detail` is one line.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+
+from controlplane.migration.errors import MoveError
+from controlplane.migration.report import MoveReport
+from controlplane.northbound.controller import Controller, ControllerError
+from controlplane.northbound.metrics import EngineCollector
+from controlplane.northbound.models import (
+    ElephantsView,
+    FlowsView,
+    InstanceView,
+    MoveRequest,
+    Problem,
+    StatusView,
+)
+
+
+def _problem(status: int, title: str, detail: str) -> JSONResponse:
+    problem = Problem(title=title, status=status, detail=" ".join(detail.split()))
+    return JSONResponse(
+        problem.model_dump(), status_code=status, media_type="application/problem+json"
+    )
+
+
+async def _move_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, MoveError) and error.unknown:
+        return _problem(404, "not found", str(error))
+    if isinstance(error, MoveError) and error.conflict:
+        return _problem(409, "not now", str(error))
+    return _problem(422, "refused", str(error))
+
+
+async def _controller_error(request: Request, error: Exception) -> Response:
+    return _problem(503, "not available", str(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        return _problem(422, "invalid request", str(error))
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
+    return _problem(422, "invalid request", f"{place or 'body'}: {first['msg']}")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else "internal error"
+    return _problem(status, "error", f"{request.method} {request.url.path}: {detail}")
+
+
+def create_app(controller: Controller) -> FastAPI:
+    """The API of a running controller."""
+    app = FastAPI(title="U-HAUL controller", version="1", openapi_url="/v1/openapi.json")
+    app.add_exception_handler(MoveError, _move_error)
+    app.add_exception_handler(ControllerError, _controller_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    _add_views(app, controller)
+    _add_moves(app, controller)
+    return app
+
+
+def _add_views(app: FastAPI, controller: Controller) -> None:
+    registry = CollectorRegistry()
+    registry.register(EngineCollector(lambda: controller.engine))
+
+    async def status() -> StatusView:
+        return await controller.status()
+
+    async def instances() -> tuple[InstanceView, ...]:
+        return await controller.instances()
+
+    async def flows() -> FlowsView:
+        return await controller.flows()
+
+    async def elephants(
+        rho: Annotated[float | None, Query(gt=0, le=1)] = None, instance: str | None = None
+    ) -> ElephantsView:
+        return await controller.elephants(rho, instance)
+
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.get("/v1/status")(status)
+    app.get("/v1/instances")(instances)
+    app.get("/v1/flows")(flows)
+    app.get("/v1/elephants")(elephants)
+    app.get("/metrics", include_in_schema=False)(metrics)
+
+
+def _add_moves(app: FastAPI, controller: Controller) -> None:
+    async def begin(asked: MoveRequest, response: Response) -> MoveReport:
+        move = await controller.engine.begin(asked.options())
+        response.headers["Location"] = f"/v1/moves/{move.id}"
+        return move.report()
+
+    async def moves() -> tuple[MoveReport, ...]:
+        return tuple(move.report() for move in controller.engine.moves)
+
+    async def one_move(number: str, timeline: bool = False) -> MoveReport:
+        return controller.engine.move(number).report(timeline=timeline)
+
+    async def cancel(number: str) -> MoveReport:
+        move = controller.engine.move(number)
+        move.cancel("cancelled by the operator")
+        return move.report()
+
+    app.post("/v1/moves", status_code=202)(begin)
+    app.get("/v1/moves")(moves)
+    app.get("/v1/moves/{number}")(one_move)
+    app.delete("/v1/moves/{number}", status_code=202)(cancel)

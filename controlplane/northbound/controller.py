@@ -1,0 +1,42 @@
+"""What the northbound API needs of the controller behind it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from controlplane.migration.engine import Engine
+from controlplane.northbound.models import (
+    ElephantsView,
+    FlowsView,
+    InstanceView,
+    StatusView,
+)
+
+
+class Controller(Protocol):
+    """The running controller. Its methods raise ControllerError."""
+
+    @property
+    def engine(self) -> Engine:
+        """The migration engine."""
+        ...
+
+    async def status(self) -> StatusView:
+        """Everything at a glance."""
+        ...
+
+    async def instances(self) -> tuple[InstanceView, ...]:
+        """The instances, each as it says itself."""
+        ...
+
+    async def flows(self) -> FlowsView:
+        """The active flows."""
+        ...
+
+    async def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
+        """The elephants, of all instances or of one."""
+        ...
+
+
+class ControllerError(Exception):
+    """The controller cannot tell: the switch does not answer, or the like. One line."""

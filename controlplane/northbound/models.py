@@ -1,0 +1,136 @@
+"""What the northbound API takes and gives, as JSON."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from controlplane.migration.options import Guarantee, Kind, MoveOptions, Scope
+from controlplane.migration.report import MoveReport
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MoveRequest(_Frozen):
+    """A move that is asked for."""
+
+    kind: Kind
+    source: str
+    destination: str
+    scope: Scope = Scope.PER_FLOW
+    guarantee: Guarantee = Guarantee.LOSS_FREE
+    rho: float | None = None
+    """Share of the active bytes; for move-elephant. None: as configured."""
+    parallelize: bool = True
+    early_release: bool = True
+
+    def options(self) -> MoveOptions:
+        """The same for the engine."""
+        return MoveOptions(**self.model_dump())
+
+
+class SwitchView(_Frozen):
+    """The switch."""
+
+    name: str
+    device_id: int
+    p4runtime: str
+    """Address of its P4Runtime server."""
+
+
+class InstanceView(_Frozen):
+    """An instance, as it says itself. Counters are since its start."""
+
+    name: str
+    id: int
+    group: str
+    up: bool
+    reason: str = ""
+    """Why it is not up."""
+    function: str | None = None
+    state_version: int | None = None
+    no_new_state: bool | None = None
+    buckets_owned: int
+    buckets_drained: int
+    """Buckets that it has been turned away from, but still has flows of."""
+    flows: int | None = None
+    """Flows it holds state for."""
+    packets: int | None = None
+    bytes: int | None = None
+    returned: int | None = None
+    bounced: int | None = None
+    dropped: int | None = None
+    cpu_seconds: float | None = None
+
+
+class EngineView(_Frozen):
+    """The migration engine."""
+
+    flow_rules: int
+    flows_under_way: int
+    buffered_packets: int
+    buffered_bytes: int
+    max_packets: int
+    max_bytes: int
+    unknown_packets: int
+    bounced_packets: int
+    lost_packets: int
+    lost_barriers: int
+    expired_rules: int
+
+
+class StatusView(_Frozen):
+    """The controller at a glance."""
+
+    pid: int
+    uptime_s: float
+    switch: SwitchView
+    instances: tuple[InstanceView, ...]
+    engine: EngineView
+    moves: tuple[MoveReport, ...]
+    """Moves that are under way or drain."""
+
+
+class FlowView(_Frozen):
+    """A flow of the flow information table."""
+
+    flow: str
+    instance: str | None
+    """Where it is steered; None while it is held."""
+    bytes: int
+    idle_ms: float
+    """Since its last packet."""
+    ended: bool
+
+
+class FlowsView(_Frozen):
+    """The active flows, largest first."""
+
+    flows: tuple[FlowView, ...]
+    overflow: int
+    """Packets whose flow found no free slot, since the switch started."""
+
+
+class ElephantsView(_Frozen):
+    """The elephants among the live flows."""
+
+    rho: float
+    instance: str | None
+    """Only flows of this instance."""
+    flows: tuple[FlowView, ...]
+    active_flows: int
+    active_bytes: int
+    read_ms: float
+    """Time to read the registers."""
+    choose_ms: float
+    """Time to choose among the flows."""
+
+
+class Problem(_Frozen):
+    """What is wrong, after RFC 9457."""
+
+    title: str
+    status: int
+    detail: str
+    """One line."""

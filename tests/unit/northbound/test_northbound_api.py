@@ -1,0 +1,149 @@
+"""The REST API, in the process of the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from controller_model import ModelController, model_controller
+
+from controlplane.migration.report import MoveReport, MoveState
+from controlplane.northbound.app import create_app
+from controlplane.northbound.models import ElephantsView, FlowsView, StatusView
+
+
+@pytest_asyncio.fixture
+async def controller() -> AsyncGenerator[ModelController]:
+    async with model_controller() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def http(controller: ModelController) -> AsyncGenerator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(controller))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def move(http: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    asked = {"kind": "move", "source": "nf1", "destination": "nf2", **body}
+    return await http.post("/v1/moves", json=asked)
+
+
+async def test_views(http: httpx.AsyncClient) -> None:
+    status = StatusView.model_validate((await http.get("/v1/status")).json())
+    assert [one.name for one in status.instances] == ["nf1", "nf2"]
+    flows = FlowsView.model_validate((await http.get("/v1/flows")).json())
+    assert len(flows.flows) == 24
+    answer = await http.get("/v1/elephants", params={"rho": 0.5, "instance": "nf1"})
+    elephants = ElephantsView.model_validate(answer.json())
+    assert (elephants.rho, elephants.instance) == (0.5, "nf1")
+    assert len((await http.get("/v1/instances")).json()) == 2
+
+
+async def test_move_elephant_and_its_report(
+    http: httpx.AsyncClient, controller: ModelController
+) -> None:
+    answer = await move(http, kind="move-elephant", rho=0.4)
+    assert answer.status_code == 202
+    assert answer.headers["location"] == "/v1/moves/m1"
+    await controller.engine.move("m1").moved.wait()
+    report = MoveReport.model_validate((await http.get("/v1/moves/m1")).json())
+    assert report.state is MoveState.DRAINING
+    assert report.rho == 0.4
+    assert report.flows.moved == 5
+    assert report.timeline is None
+    with_timeline = await http.get("/v1/moves/m1", params={"timeline": "true"})
+    timeline = MoveReport.model_validate(with_timeline.json()).timeline
+    assert timeline is not None
+    assert [flow.outcome.value for flow in timeline] == ["moved"] * 5
+    for flow in timeline:
+        assert flow.hold_ms is not None
+        assert flow.released_ms is not None
+        assert flow.deleted_ms is not None
+        assert 0 <= flow.hold_ms <= flow.released_ms
+        assert flow.deleted_ms <= (report.downtime_ms or 0)
+    assert [one["id"] for one in (await http.get("/v1/moves")).json()] == ["m1"]
+
+
+async def test_cancel_when_all_is_moved_is_refused(
+    http: httpx.AsyncClient, controller: ModelController
+) -> None:
+    await move(http, kind="move-elephant")
+    await controller.engine.move("m1").moved.wait()
+    answer = await http.delete("/v1/moves/m1")
+    assert answer.status_code == 409
+    assert "m1 cannot be cancelled: it is draining" in answer.json()["detail"]
+
+
+async def test_cancel(http: httpx.AsyncClient, controller: ModelController) -> None:
+    await move(http)
+    assert (await http.delete("/v1/moves/m1")).status_code == 202
+    running = controller.engine.move("m1")
+    await running.moved.wait()
+    assert running.state is MoveState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ({"source": "nf7"}, 404, "unknown instance 'nf7'; there are: nf1, nf2"),
+        ({"destination": "nf1"}, 422, "source and destination are both nf1"),
+        ({"kind": "swap"}, 422, "kind: Input should be 'move' or 'move-elephant'"),
+        ({"scope": "multi-flow"}, 422, "scope: Input should be 'per-flow'"),
+        ({"guarantee": "best"}, 422, "guarantee: Input should be"),
+        ({"colour": "red"}, 422, "colour: Extra inputs are not permitted"),
+        ({"rho": 0.4}, 422, "rho is for move-elephant"),
+    ],
+)
+async def test_bad_moves_are_refused_in_one_line(
+    http: httpx.AsyncClient, body: dict[str, Any], status: int, detail: str
+) -> None:
+    answer = await move(http, **body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert detail in answer.json()["detail"]
+    assert "\n" not in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/v1/moves/m9", 404, "there is no move 'm9'"),
+        ("/v1/nothing", 404, "GET /v1/nothing: Not Found"),
+        ("/v1/elephants?rho=2", 422, "rho: Input should be less than or equal to 1"),
+    ],
+)
+async def test_bad_paths(http: httpx.AsyncClient, path: str, status: int, detail: str) -> None:
+    answer = await http.get(path)
+    assert answer.status_code == status
+    assert detail in answer.json()["detail"]
+
+
+async def test_switch_that_does_not_answer(
+    http: httpx.AsyncClient, controller: ModelController
+) -> None:
+    controller.broken = True
+    answer = await http.get("/v1/flows")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "the switch does not answer"
+
+
+async def test_second_move_at_the_same_time(
+    http: httpx.AsyncClient, controller: ModelController
+) -> None:
+    await move(http, early_release=False)
+    answer = await move(http, source="nf2", destination="nf1")
+    assert answer.status_code == 409
+    assert "m1 is moving flows of nf1 to nf2" in answer.json()["detail"]
+
+
+async def test_metrics(http: httpx.AsyncClient, controller: ModelController) -> None:
+    await move(http, kind="move-elephant")
+    await controller.engine.move("m1").moved.wait()
+    text = (await http.get("/metrics")).text
+    assert "uhaul_flow_rules 5.0" in text
+    assert 'uhaul_flows{kind="move-elephant",outcome="moved"} 5.0' in text
