@@ -61,3 +61,21 @@ p4: $(P4_BUILD)/uhaul.json  ## Rebuild the P4 program (needs p4c) and the consta
 $(P4_BUILD)/uhaul.json: $(P4_SOURCES) p4src/generate_constants.py p4src/build.py
 	$(PYTHON) p4src/generate_constants.py
 	$(PYTHON) p4src/build.py
+
+# --- the test bed, the demo and the benchmark -------------------------------------
+
+# A killed make takes along what it has started: --die-with-parent, and exec so that
+# no shell stands between the two.
+TARGET ?= auto
+LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),--rate $(RATE)) \
+    $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) --die-with-parent
+
+.PHONY: run-bmv2 demo bench
+run-bmv2: setup  ## Run switch, instances, controller and load (TARGET, SCALE, RATE, SEED).
+	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
+
+demo: setup  ## Move all flows, then only elephants (TARGET, DURATION, SCALE, RATE, SEED).
+	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS)
+
+bench: setup  ## Measure packets per second of the switch targets.
+	@exec $(BIN)/python -m experiments.bench --die-with-parent

@@ -26,7 +26,10 @@ from testbed.namespace import NetworkNamespace
 from testbed.northbound import NorthboundClient, NorthboundError
 from testbed.plan import Instance, RunDirectory
 
-_PROGRAM = Path(__file__).parents[1] / "p4src" / "build"
+_BUILD = Path(__file__).parents[1] / "p4src" / "build"
+PROGRAM = _BUILD / "uhaul.json"
+P4INFO = _BUILD / "uhaul.p4info.txtpb"
+
 _READY_TIMEOUT_S = 30.0
 
 FAILURES = (BedError, NorthboundError, SouthboundError)
@@ -48,8 +51,8 @@ class BedOptions:
     rho: float
     """Share of the active bytes that the controller takes for the elephants'."""
 
-    program: Path = _PROGRAM / "uhaul.json"
-    p4info: Path = _PROGRAM / "uhaul.p4info.txtpb"
+    program: Path = PROGRAM
+    p4info: Path = P4INFO
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""The benchmark of the switch targets.
+
+    python -m experiments.bench        or: make bench
+
+Forwards the program's traffic, steered to an instance and routed, at 64 and 1500
+bytes, on the embedded switch and, where it is installed, on simple_switch_grpc; and
+beside them on a loop that does nothing but forward. Prints packets per second and
+writes out/bench.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from testbed import sandbox
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.bench", description="How fast the switch targets forward."
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each case")
+    parser.add_argument("--round-s", type=float, default=0.5, help="length of a measurement")
+    parser.add_argument("--out", type=Path, default=_ROOT / "out", help="where results go")
+    parser.add_argument("--run-directory", type=Path, default=_ROOT / ".run" / "bench")
+    parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def main() -> None:
+    """Parses the arguments, enters the sandbox and runs."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.round_s <= 0:
+        parser.error("--rounds and --round-s must be above 0")
+    if arguments.die_with_parent:
+        sandbox.die_with_parent()
+    try:
+        sandbox.enter()
+    except sandbox.SandboxError as error:
+        sys.exit(f"bench: {error}")
+    # Only now: threads that an import starts could not enter the sandbox.
+    from experiments.bench.bench import BenchOptions, run
+
+    sys.exit(
+        run(
+            BenchOptions(
+                rounds=arguments.rounds,
+                round_s=arguments.round_s,
+                out=arguments.out,
+                directory=arguments.run_directory,
+            )
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The ground of the benchmark: a switch's ports, a generator at one, counters at all."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.bench.native import BenchError, Programs
+from testbed import plan
+from testbed.link import LinkEnd, connect, silence
+from testbed.namespace import NetworkNamespace
+
+FLOWS = 256
+STEERED_SOURCE = str(plan.CLIENT.address.ip)
+ROUTED_SOURCE = "10.9.0.10"  # no NF group looks at it
+
+_SETTLE_S = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One kind of traffic, from the client's port."""
+
+    name: str
+    frame_bytes: int
+    source: str
+    out_port: int
+
+
+CASES = tuple(
+    Case(name=name, frame_bytes=size, source=source, out_port=port)
+    for size in (64, 1500)
+    for name, source, port in (
+        ("steered", STEERED_SOURCE, plan.NF1.port),
+        ("routed", ROUTED_SOURCE, plan.SERVER.port),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What happened in one run of the generator."""
+
+    offered_pps: float
+    forwarded_pps: float
+
+
+class Ground:
+    """Namespaces and links; whatever forwards runs in `switch`."""
+
+    def __init__(self, programs: Programs) -> None:
+        """Makes them. Raises OSError."""
+        self._programs = programs
+        self.switch = NetworkNamespace("switch")
+        self._outside = NetworkNamespace("outside")
+        for namespace in (self.switch, self._outside):
+            silence(namespace)
+        for port, interface in plan.PORTS.items():
+            connect(
+                LinkEnd(namespace=self.switch, interface=interface),
+                LinkEnd(namespace=self._outside, interface=f"out{port}"),
+            )
+
+    def close(self) -> None:
+        """Lets go of the namespaces."""
+        self.switch.close()
+        self._outside.close()
+
+    @contextmanager
+    def bare_loop(self, out_port: int) -> Generator[None]:
+        """Forwards from the client's port to `out_port` in the simplest way there is."""
+        command = [
+            str(self._programs.forwarder),
+            plan.PORTS[plan.CLIENT.port],
+            plan.PORTS[out_port],
+        ]
+        with self.switch.entered():
+            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
+            if process.stdout is None or process.stdout.readline() != b"ready\n":
+                raise BenchError("the bare loop does not start")
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def run(self, case: Case, rate_pps: float, seconds: float) -> Sample:
+        """Offers packets at a rate and counts what comes out. Raises BenchError."""
+        self._settle(case.out_port)
+        before = self._received(case.out_port)
+        with self._outside.entered():
+            done = subprocess.run(
+                [
+                    str(self._programs.generator),
+                    f"out{plan.CLIENT.port}",
+                    str(case.frame_bytes),
+                    str(rate_pps),
+                    str(seconds),
+                    str(FLOWS),
+                    plan.CLIENT.mac,
+                    plan.GATEWAY_MAC,
+                    case.source,
+                    str(plan.SERVER.address.ip),
+                ],
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+        after = self._received(case.out_port)
+        if done.returncode != 0:
+            raise BenchError(done.stderr.strip())
+        return Sample(int(done.stdout) / seconds, (after - before) / seconds)
+
+    def _settle(self, port: int) -> None:
+        """Waits until what earlier runs have left in queues has come out."""
+        last = -1
+        while (now := self._received(port)) != last:
+            last = now
+            time.sleep(_SETTLE_S)
+
+    def _received(self, port: int) -> int:
+        """Packets that have come out of a port so far."""
+        with self._outside.entered():
+            lines = Path("/proc/thread-self/net/dev").read_text().splitlines()
+        for line in lines:
+            name, _, counters = line.partition(":")
+            if name.strip() == f"out{port}":
+                return int(counters.split()[1])
+        raise BenchError(f"no interface out{port}")
