@@ -303,22 +303,17 @@ def _table() -> tuple[Row, ...]:
         Row(p.ROLLED_BACK, e.HELD, _ANY, p.ROLLED_BACK, (a.PASS_TO_SOURCE,)),
         Row(p.RETURNING, e.HELD, _ANY, p.RETURNING, (a.PASS_TO_SOURCE,)),
     ]
+    back = (a.RELEASE_TO_SOURCE, a.RESTORE)
     for phase in (p.EXPORTING, p.EXPORTED, p.IMPORTING, p.IMPORTED):
         rows.append(Row(phase, e.HELD, _ANY, phase, (a.KEEP,)))
-        for event in (e.FAILED, e.TIMEOUT, e.CANCEL, e.FULL):
-            if event in (e.FAILED, e.TIMEOUT) and phase in (p.EXPORTED, p.IMPORTED):
-                continue  # nobody has been asked anything
-            rows += [
-                Row(phase, event, _HELD, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE)),
-                Row(phase, event, Guard(holds=False, put=False), p.ROLLED_BACK, ()),
-                Row(
-                    phase,
-                    event,
-                    Guard(holds=False, put=True),
-                    p.CLEARING,
-                    (a.DELETE_AT_DESTINATION,),
-                ),
-            ]
+        asked = phase in (p.EXPORTING, p.IMPORTING)
+        events = (e.FAILED, e.TIMEOUT, e.CANCEL, e.FULL) if asked else (e.CANCEL, e.FULL)
+        for event in events:
+            rows.append(Row(phase, event, _HELD, p.RESTORING, back))
+            if phase in (p.EXPORTING, p.EXPORTED):
+                rows.append(Row(phase, event, _LOOSE, p.ROLLED_BACK, ()))
+            else:
+                rows.append(Row(phase, event, _LOOSE, p.CLEARING, (a.DELETE_AT_DESTINATION,)))
     # A refused rule means that no packet has gone round the controller either. An
     # unanswered one may be in force, and packets at the destination.
     rows += [
