@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from nf.southbound import southbound_pb2 as pb
-from nf.southbound.client import InstanceClient
+from nf.southbound.client import InstanceClient, SouthboundError
 from testbed import plan
 from testbed.bed import FAILURES, Bed, BedOptions, Load
 from testbed.load.options import LoadOptions
@@ -140,29 +140,49 @@ async def _watch(
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s)
                 return
-            bed.check()
+            bed.check(instances=False)  # without one of them, the others go on
             now, now_s = await _loads(clients), time.monotonic()
             tell(_status_line(load, last, now, now_s - last_s, now_s - begin))
             last, last_s = now, now_s
 
 
-async def _loads(clients: list[InstanceClient]) -> list[pb.Load]:
-    return [await client.get_load() for client in clients]
+async def _loads(clients: list[InstanceClient]) -> list[pb.Load | None]:
+    """Load and counters of the instances; none of one that does not answer."""
+    loads: list[pb.Load | None] = []
+    for client in clients:
+        try:
+            loads.append(await client.get_load(timeout_s=_STATUS_S))
+        except SouthboundError:
+            loads.append(None)
+    return loads
 
 
 def _status_line(
-    load: Load, last: list[pb.Load], now: list[pb.Load], interval_s: float, elapsed_s: float
+    load: Load,
+    last: list[pb.Load | None],
+    now: list[pb.Load | None],
+    interval_s: float,
+    elapsed_s: float,
 ) -> str:
     try:
         status = json.loads(load.status_file.read_text())
     except OSError:  # the load has not written it yet
         status = {"active": 0, "done": 0, "errors": 0}
     instances = [
-        f"{instance.name} {(after.packets - before.packets) / interval_s:,.0f} packets/s "
-        f"{(after.bytes - before.bytes) * 8e-6 / interval_s:.1f} Mbit/s {after.flows} flows"
+        f"{instance.name} {_instance_status(before, after, interval_s)}"
         for instance, before, after in zip(plan.INSTANCES, last, now, strict=True)
     ]
     return (
         f"{elapsed_s:.0f} s  {status['active']} flows open, {status['done']} done, "
         f"{status['errors']} failed  {'  '.join(instances)}"
+    )
+
+
+def _instance_status(before: pb.Load | None, after: pb.Load | None, interval_s: float) -> str:
+    if before is None or after is None:
+        return "down"
+    packets, octets = after.packets - before.packets, after.bytes - before.bytes
+    return (
+        f"{packets / interval_s:,.0f} packets/s {octets * 8e-6 / interval_s:.1f} Mbit/s "
+        f"{after.flows} flows"
     )

@@ -1,0 +1,211 @@
+"""`python -m testbed run` as a user meets it, on every switch target.
+
+Run: pytest tests/integration/test_bed_run.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_S = 60.0
+TARGETS = ("embedded", "simple_switch")
+LOAD = ("--rate", "60", "--scale", "0.01", "--seed", "3")
+
+
+@pytest.fixture(params=TARGETS)
+def target(request: pytest.FixtureRequest) -> str:
+    if request.param == "simple_switch" and shutil.which("simple_switch_grpc") is None:
+        pytest.skip("simple_switch_grpc is not installed")
+    return request.param
+
+
+def network_namespaces() -> set[str]:
+    found: set[str] = set()
+    for entry in Path("/proc").glob("[0-9]*/ns/net"):
+        try:
+            found.add(str(entry.readlink()))
+        except OSError:
+            continue
+    return found
+
+
+def command(directory: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "testbed", "run", "--run-directory", str(directory), *arguments]
+
+
+def controlplane(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "controlplane", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"UHAUL_NORTHBOUND": f"unix:{directory}/northbound.sock"},
+        timeout=60,
+    )
+
+
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    return process.poll() is not None
+
+
+@contextmanager
+def running(directory: Path, *arguments: str) -> Generator[subprocess.Popen[str]]:
+    """The test bed, up and carrying traffic; killed at the end if it still runs."""
+    with (directory / "output").open("w") as output:
+        process = subprocess.Popen(
+            command(directory, *LOAD, *arguments), stdout=output, stderr=output, text=True
+        )
+    try:
+        deadline = time.monotonic() + START_S
+        while flows_done(directory) < 30:
+            assert not has_ended(process), (directory / "output").read_text()
+            assert time.monotonic() < deadline, (directory / "output").read_text()
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def flows_done(directory: Path) -> int:
+    try:
+        return json.loads((directory / "load.json").read_text())["done"]
+    except OSError:
+        return 0
+
+
+def wait_until_gone(before: set[str]) -> set[str]:
+    """Namespaces that are still there some time after the end."""
+    deadline = time.monotonic() + 5
+    while (left := network_namespaces() - before) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def test_an_operator_moves_elephants_from_another_terminal(target: str, tmp_path: Path) -> None:
+    before = network_namespaces()
+    with running(tmp_path, "--target", target) as process:
+        status = controlplane(tmp_path, "status", "--json")
+        assert status.returncode == 0, status.stderr
+        instances = {each["name"]: each for each in json.loads(status.stdout)["instances"]}
+        assert instances["nf1"]["flows"] > 0
+        assert instances["nf2"]["flows"] == 0
+
+        elephants = controlplane(tmp_path, "elephants", "--json")
+        assert elephants.returncode == 0, elephants.stderr
+        assert json.loads(elephants.stdout)["flows"]
+
+        moved = controlplane(tmp_path, "move-elephant", "nf1", "nf2", "--json")
+        assert moved.returncode == 0, moved.stderr
+        report: dict[str, Any] = json.loads(moved.stdout)
+        assert report["flows"]["moved"] > 0
+        assert report["flows"]["rolled_back"] == 0
+
+        assert json.loads((tmp_path / "load.json").read_text())["errors"] == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    text = (tmp_path / "output").read_text()
+    assert f"switch: {target}" in text
+    assert text.endswith("stopped\n")
+    assert wait_until_gone(before) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_however_it_is_ended_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
+    before = network_namespaces()
+    with running(tmp_path, "--target", "embedded") as process:
+        assert len(network_namespaces() - before) >= 5
+        process.send_signal(number)
+        assert process.wait(30) == (0 if number == signal.SIGINT else -number)
+    assert wait_until_gone(before) == set()
+
+
+def test_a_second_run_is_refused_in_one_line(tmp_path: Path) -> None:
+    with running(tmp_path, "--target", "embedded") as process:
+        second = subprocess.run(
+            command(tmp_path), check=False, capture_output=True, text=True, timeout=30
+        )
+        assert second.returncode == 1
+        assert second.stderr == f"testbed: another run is under way in {tmp_path}: stop it first\n"
+        assert not has_ended(process)
+
+
+def test_an_instance_that_dies_does_not_end_the_run(tmp_path: Path) -> None:
+    with running(tmp_path, "--target", "embedded") as process:
+        (instance,) = [
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit() and is_instance(entry, tmp_path / "nf2.sock")
+        ]
+        os.kill(instance, signal.SIGKILL)
+        refused = controlplane(tmp_path, "move-elephant", "nf1", "nf2")
+        assert refused.returncode != 0
+        assert "nf2" in refused.stderr
+        done = flows_done(tmp_path)
+        deadline = time.monotonic() + 20
+        while flows_done(tmp_path) < done + 30:
+            assert not has_ended(process)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert json.loads((tmp_path / "load.json").read_text())["errors"] == 0
+
+
+def is_instance(entry: Path, socket: Path) -> bool:
+    try:
+        return f"unix:{socket}".encode() in (entry / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--target", "tofino"), "no switch target 'tofino'"),
+        (("--rate", "0"), "--rate must be above 0"),
+    ],
+)
+def test_bad_input_is_refused(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path, *arguments), check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert says in done.stderr.splitlines()[-1]
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path / ("long" * 25)),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "too long for a socket" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_the_real_switch_it_says_so(tmp_path: Path) -> None:
+    if shutil.which("simple_switch_grpc") is not None:
+        pytest.skip("simple_switch_grpc is installed")
+    done = subprocess.run(
+        command(tmp_path, "--target", "simple_switch"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("testbed: no simple_switch_grpc on PATH")
