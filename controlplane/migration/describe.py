@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
-from controlplane.migration.machine import ENDS, IGNORED, TABLE, Event, Phase
+from controlplane.migration.machine import (
+    ENDS,
+    IGNORED,
+    TABLE,
+)
+from controlplane.migration.phases import Event, Phase
 
 
 def _words(name: str) -> str:

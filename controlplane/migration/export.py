@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from controlplane.migration.counts import ControlCounts
-from controlplane.migration.machine import Event, Phase
 from controlplane.migration.peers import Member, PacketOut
+from controlplane.migration.phases import Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
 from controlplane.p4_constants import PACKET_OUT_MARKER

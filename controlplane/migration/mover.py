@@ -11,9 +11,6 @@ from controlplane.migration.counts import BufferCounts, ControlCounts
 from controlplane.migration.export import Exporter
 from controlplane.migration.machine import (
     ENDS,
-    Action,
-    Event,
-    Phase,
     Rules,
     State,
     step,
@@ -27,6 +24,7 @@ from controlplane.migration.peers import (
     UpdateOutcome,
     WriteResult,
 )
+from controlplane.migration.phases import Action, Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
 from controlplane.p4_constants import PACKET_OUT_RELEASE
@@ -116,10 +114,12 @@ class Mover:
 
         What went wrong is in the records; nothing is raised.
         """
-        for flow in flows:
+        for number, flow in enumerate(flows):
             record = FlowRecord(flow, self._services.numbers.next(), State(self._rules))
             self.records.append(record)
             self._services.registry.add(record, self)
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
         self.population[Phase.WAITING] += len(flows)
         async with asyncio.TaskGroup() as tasks:
             helpers = [

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from controlplane.migration.machine import Phase, State
+from controlplane.migration.machine import (
+    State,
+)
+from controlplane.migration.phases import Phase
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.flow import FiveTuple
 

@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from controlplane.migration.counts import BufferCounts, ControlCounts
-from controlplane.migration.machine import Phase
 from controlplane.migration.options import Guarantee, Kind, Scope
+from controlplane.migration.phases import Phase
 from controlplane.migration.record import FlowRecord, Outcome
 
 

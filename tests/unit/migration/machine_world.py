@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from controlplane.migration.machine import ENDS, Action, Event, Phase, Rules, State, step
+from controlplane.migration.machine import (
+    ENDS,
+    Rules,
+    State,
+    step,
+)
+from controlplane.migration.phases import Action, Event, Phase
 
 SOURCE = "source"
 DESTINATION = "destination"

@@ -13,13 +13,12 @@ from controlplane.migration.machine import (
     ENDS,
     IGNORED,
     TABLE,
-    Event,
     IllegalEventError,
-    Phase,
     Rules,
     State,
     step,
 )
+from controlplane.migration.phases import Event, Phase
 
 RULES = [
     Rules(holds=holds, parallelize=parallelize, early_release=early_release)

@@ -1,0 +1,119 @@
+"""What can be the matter with a flow that moves, what can happen to it, what is to be done."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Phase(Enum):
+    """What a flow is waiting for."""
+
+    WAITING = "waiting"
+    """For its turn."""
+    HOLDING = "holding"
+    """For the switch to have written the rule that holds it."""
+    EXPORTING = "exporting"
+    """For the source to have read the marker and exported the state."""
+    EXPORTED = "exported"
+    """For the other flows to be exported; only without parallelising."""
+    IMPORTING = "importing"
+    """For the destination to have the state in place."""
+    IMPORTED = "imported"
+    """For the other flows to be imported; only without early release."""
+    STEERING = "steering"
+    """For the switch to have written the rule to the destination. Committed."""
+    DELETING = "deleting"
+    """For the source to have deleted its state."""
+    SETTLING = "settling"
+    """For the barrier behind the last packet that was held."""
+    MOVED = "moved"
+    """End: the destination has state and packets."""
+    FORWARDING = "forwarding"
+    """End: moved, but the switch refuses the rule; packets pass through the controller."""
+    ABANDONING = "abandoning"
+    """Rolling back, for the hold rule to be written before it can be replaced."""
+    RESTORING = "restoring"
+    """Rolling back, for the switch to have written the rule to the source."""
+    CLEARING = "clearing"
+    """Rolling back, for the destination to have deleted its copy."""
+    UNWINDING = "unwinding"
+    """Rolling back, for the barrier behind the last packet that was held."""
+    ROLLED_BACK = "rolled back"
+    """End: the source has state and packets, as before."""
+    RETURNING = "returning"
+    """End: rolled back, but the switch refuses the rule; packets pass through the controller."""
+
+    # Enum members are compared by identity and looked up often.
+    __hash__ = object.__hash__
+
+
+class Event(Enum):
+    """What can happen to a flow."""
+
+    START = auto()
+    """Its turn has come."""
+    HELD = auto()
+    """A packet of it came from the switch."""
+    WRITTEN = auto()
+    """The switch has written the rule."""
+    REFUSED = auto()
+    """The switch has refused the rule: it is as it was."""
+    UNANSWERED = auto()
+    """The switch has not answered: the rule may be written or not."""
+    STATE = auto()
+    """The source has exported the state."""
+    ABSENT = auto()
+    """The source has no state for the flow."""
+    PROCEED = auto()
+    """All other flows are as far as this one."""
+    IN_PLACE = auto()
+    """The destination has imported the state."""
+    FAILED = auto()
+    """An instance has failed or refused the export or the import."""
+    DELETED = auto()
+    """The instance asked has deleted the state."""
+    NOT_DELETED = auto()
+    """It has not, or has not said so."""
+    SETTLED = auto()
+    """The barrier has come back."""
+    FULL = auto()
+    """The buffer cannot keep a packet of the flow."""
+    CANCEL = auto()
+    """The move is cancelled."""
+    TIMEOUT = auto()
+    """The deadline of the phase has passed."""
+
+    __hash__ = object.__hash__
+
+
+class Action(Enum):
+    """What is to be done; each that asks somebody is answered by an event."""
+
+    KEEP = auto()
+    """Buffer this packet, behind the flow's others."""
+    PASS_TO_DESTINATION = auto()
+    """Send this packet to the destination, at once."""
+    PASS_TO_SOURCE = auto()
+    """Send this packet to the source, at once."""
+    RELEASE_TO_DESTINATION = auto()
+    """Send the flow's buffered packets to the destination, in order."""
+    RELEASE_TO_SOURCE = auto()
+    """Send the flow's buffered packets to the source, in order."""
+    HOLD = auto()
+    """Write the rule that holds the flow: WRITTEN, REFUSED or UNANSWERED."""
+    STEER = auto()
+    """Write the rule to the destination: the same."""
+    RESTORE = auto()
+    """Write the rule to the source: the same."""
+    EXPORT = auto()
+    """Marker and get at the source: STATE, ABSENT or FAILED."""
+    IMPORT = auto()
+    """Put at the destination: IN_PLACE or FAILED."""
+    DELETE_AT_SOURCE = auto()
+    """DELETED or NOT_DELETED."""
+    DELETE_AT_DESTINATION = auto()
+    """DELETED or NOT_DELETED."""
+    BARRIER = auto()
+    """Send a barrier through the switch: SETTLED."""
+
+    __hash__ = object.__hash__
