@@ -1,0 +1,1 @@
+"""The controller's session with the switch, over P4Runtime."""
