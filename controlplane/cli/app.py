@@ -108,8 +108,10 @@ def check_config(
     try:
         config = load(file)
         Topology(config)
-    except (ConfigError, TopologyError) as error:
+    except ConfigError as error:
         raise CommandError(str(error)) from None
+    except TopologyError as error:
+        raise CommandError(f"{file}: {error}") from None
     if as_json:
         typer.echo(config.model_dump_json())
     else:

@@ -8,8 +8,8 @@ from controlplane.migration.counts import ControlCounts
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
 from controlplane.migration.outbox import Outbox
-from controlplane.migration.peers import PacketOut
 from controlplane.p4_constants import PACKET_OUT_BARRIER
+from controlplane.switch.packets import PacketOut
 
 _FRAME = bytes(60)
 
@@ -36,7 +36,7 @@ class Barriers:
             event = asyncio.Event()
             self._waiting[number] = event, counts
             try:
-                self._outbox.add(PacketOut(PACKET_OUT_BARRIER, 0, number, _FRAME))
+                self._outbox.add(PacketOut(PACKET_OUT_BARRIER, _FRAME, migration=number))
                 counts.packet_outs += 1
                 async with asyncio.timeout(self._limits.barrier_timeout_s):
                     await event.wait()

@@ -7,7 +7,10 @@ import logging
 
 from controlplane.migration.buckets import drained
 from controlplane.migration.errors import MoveError
-from controlplane.migration.peers import Member, Switch
+from controlplane.migration.peers import (
+    Member,
+    Switch,
+)
 from nf.southbound.client import SouthboundError
 
 logger = logging.getLogger(__name__)

@@ -22,8 +22,6 @@ from controlplane.migration.peers import (
     Detector,
     HoldRule,
     Member,
-    PacketIn,
-    PacketOut,
     Switch,
     UpdateOutcome,
 )
@@ -36,6 +34,7 @@ from controlplane.p4_constants import (
     PACKET_IN_HOLD,
     PACKET_OUT_RELEASE,
 )
+from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.flow import FiveTuple
 
 _MAX_MOVES = 1000
@@ -317,7 +316,7 @@ class Engine:
         for move in reversed(self._moves.values()):
             if move.source.id == packet.instance:
                 self._services.outbox.add(
-                    PacketOut(PACKET_OUT_RELEASE, move.destination.id, 0, packet.payload)
+                    PacketOut(PACKET_OUT_RELEASE, packet.payload, move.destination.id)
                 )
                 return
         logger.warning("instance %d refuses a flow of its own bucket: dropped", packet.instance)

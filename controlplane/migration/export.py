@@ -7,11 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from controlplane.migration.counts import ControlCounts
-from controlplane.migration.peers import Member, PacketOut
+from controlplane.migration.peers import (
+    Member,
+)
 from controlplane.migration.phases import Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
 from controlplane.p4_constants import PACKET_OUT_MARKER
+from controlplane.switch.packets import PacketOut
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import SouthboundError
 from nf.southbound.inband import build_marker
@@ -89,7 +92,7 @@ class _Marker:
 
     def __init__(self, source: Member, services: Services, counts: ControlCounts) -> None:
         self.number = services.numbers.next()
-        self._packet = PacketOut(PACKET_OUT_MARKER, source.id, 0, build_marker(self.number))
+        self._packet = PacketOut(PACKET_OUT_MARKER, build_marker(self.number), source.id)
         self._services = services
         self._counts = counts
         self._timer: asyncio.TimerHandle | None = None

@@ -31,7 +31,12 @@ from controlplane.migration.machine import (
 )
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, Kind, MoveOptions
-from controlplane.migration.peers import Bucket, Detector, Member, Switch
+from controlplane.migration.peers import (
+    Bucket,
+    Detector,
+    Member,
+    Switch,
+)
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
     DrainReport,

@@ -19,7 +19,6 @@ from controlplane.migration.peers import (
     HoldRule,
     InstanceRule,
     Member,
-    PacketOut,
     PutStream,
     UpdateOutcome,
     WriteResult,
@@ -28,6 +27,7 @@ from controlplane.migration.phases import Action, Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
 from controlplane.p4_constants import PACKET_OUT_RELEASE
+from controlplane.switch.packets import PacketOut
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -268,7 +268,7 @@ class Mover:
 
     def _release(self, to: Member, frame: bytes) -> None:
         self.control.packet_outs += 1
-        self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, to.id, 0, frame))
+        self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, frame, to.id))
 
     def _release_all(self, record: FlowRecord, to: Member) -> None:
         frames = self._services.buffer.take(record.migration)

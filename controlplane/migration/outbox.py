@@ -7,7 +7,10 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from controlplane.migration.peers import PacketOut, Switch
+from controlplane.migration.peers import (
+    Switch,
+)
+from controlplane.switch.packets import PacketOut
 
 _BATCH = 64
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
+from controlplane.switch.entries import Operation
+from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import FlowSummary
 from nf.southbound.flow import FiveTuple
@@ -32,14 +34,6 @@ class InstanceRule(NamedTuple):
 
 
 FlowRule = HoldRule | InstanceRule
-
-
-class Operation(Enum):
-    """Kind of an update."""
-
-    INSERT = auto()
-    MODIFY = auto()
-    DELETE = auto()
 
 
 class RuleUpdate(NamedTuple):
@@ -78,24 +72,6 @@ class Bucket(NamedTuple):
     owner: int
     previous: int = 0
     """Whose flows stay while it is drained."""
-
-
-class PacketIn(NamedTuple):
-    """A packet from the switch."""
-
-    reason: int
-    instance: int
-    migration: int
-    payload: bytes
-
-
-class PacketOut(NamedTuple):
-    """A packet to the switch."""
-
-    kind: int
-    instance: int
-    migration: int
-    payload: bytes
 
 
 class Switch(Protocol):

@@ -11,12 +11,12 @@ from controlplane.migration.counts import ControlCounts
 from controlplane.migration.options import Limits
 from controlplane.migration.peers import (
     FlowRule,
-    Operation,
     RuleUpdate,
     Switch,
     UpdateOutcome,
     WriteResult,
 )
+from controlplane.switch.entries import Operation
 from nf.southbound.flow import FiveTuple
 
 

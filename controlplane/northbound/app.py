@@ -6,7 +6,9 @@
     GET    /v1/elephants?rho=&instance=
     POST   /v1/moves                 202, and where the move is
     GET    /v1/moves
-    GET    /v1/moves/{id}?timeline=  progress, and the report when it is over
+    GET    /v1/moves/{id}?timeline=&wait_s=
+                                     progress, and the report when it is over; with wait_s
+                                     the answer comes when all has been moved, or then
     DELETE /v1/moves/{id}            cancels
     GET    /metrics                  for Prometheus
 
@@ -15,6 +17,8 @@ Errors are problem details (RFC 9457) whose `detail` is one line.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
@@ -35,6 +39,8 @@ from controlplane.northbound.models import (
     Problem,
     StatusView,
 )
+
+_MAX_WAIT_S = 60
 
 
 def _problem(status: int, title: str, detail: str) -> JSONResponse:
@@ -119,8 +125,16 @@ def _add_moves(app: FastAPI, controller: Controller) -> None:
     async def moves() -> tuple[MoveReport, ...]:
         return tuple(move.report() for move in controller.engine.moves)
 
-    async def one_move(number: str, timeline: bool = False) -> MoveReport:
-        return controller.engine.move(number).report(timeline=timeline)
+    async def one_move(
+        number: str,
+        timeline: bool = False,
+        wait_s: Annotated[float, Query(ge=0, le=_MAX_WAIT_S)] = 0,
+    ) -> MoveReport:
+        move = controller.engine.move(number)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await move.moved.wait()
+        return move.report(timeline=timeline)
 
     async def cancel(number: str) -> MoveReport:
         move = controller.engine.move(number)

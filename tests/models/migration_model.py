@@ -22,9 +22,6 @@ from controlplane.migration.peers import (
     HoldRule,
     InstanceRule,
     Member,
-    Operation,
-    PacketIn,
-    PacketOut,
     RuleUpdate,
     Selection,
     UpdateOutcome,
@@ -32,12 +29,15 @@ from controlplane.migration.peers import (
 )
 from controlplane.p4_constants import (
     BUCKETS,
+    CPU_PORT,
     PACKET_IN_BARRIER,
     PACKET_IN_BOUNCE,
     PACKET_IN_HOLD,
     PACKET_OUT_BARRIER,
     PACKET_OUT_MARKER,
 )
+from controlplane.switch.entries import Operation
+from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
@@ -273,7 +273,7 @@ class ModelSwitch:
         rule = self.rules.get(flow)
         if isinstance(rule, HoldRule):
             self.held += 1
-            self._to_controller.put_nowait(PacketIn(PACKET_IN_HOLD, 0, rule.migration, frame))
+            self._to_controller.put_nowait(PacketIn(PACKET_IN_HOLD, 0, 1, rule.migration, frame))
             return
         if isinstance(rule, InstanceRule):
             instance = rule.instance
@@ -290,7 +290,7 @@ class ModelSwitch:
         flow, _ = packet_of(frame)
         owner = self.buckets[bucket_of(flow)].owner
         if owner == sender:
-            self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 0, frame))
+            self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 1, 0, frame))
         else:
             self.seen.add((flow, owner))
             self.instances[owner].port.put_nowait(frame)
@@ -298,7 +298,7 @@ class ModelSwitch:
     def _packet_out(self, packet: PacketOut) -> None:
         if packet.kind == PACKET_OUT_BARRIER:
             self._to_controller.put_nowait(
-                PacketIn(PACKET_IN_BARRIER, 0, packet.migration, packet.payload)
+                PacketIn(PACKET_IN_BARRIER, 0, CPU_PORT, packet.migration, packet.payload)
             )
             return
         instance = self.instances[packet.instance]

@@ -33,7 +33,6 @@ def address(tmp_path: Path) -> Generator[str]:
         async with model_controller() as controller:
             config = uvicorn.Config(create_app(controller), uds=str(path), log_level="error")
             server = uvicorn.Server(config)
-            server.install_signal_handlers = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
             task = asyncio.create_task(server.serve())
             while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
                 await asyncio.sleep(0.001)

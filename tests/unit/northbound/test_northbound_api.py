@@ -69,6 +69,12 @@ async def test_move_elephant_and_its_report(
     assert [one["id"] for one in (await http.get("/v1/moves")).json()] == ["m1"]
 
 
+async def test_answer_that_waits_for_the_move(http: httpx.AsyncClient) -> None:
+    await move(http)
+    report = (await http.get("/v1/moves/m1", params={"wait_s": 10})).json()
+    assert report["flows"]["moved"] == 24
+
+
 async def test_cancel_when_all_is_moved_is_refused(
     http: httpx.AsyncClient, controller: ModelController
 ) -> None:
