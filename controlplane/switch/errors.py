@@ -35,6 +35,7 @@ class SwitchError(Exception):
         failures: Mapping[int, UpdateFailure] | None = None,
         is_unanswered: bool = False,
         is_unsupported: bool = False,
+        is_precondition: bool = False,
     ) -> None:
         super().__init__(message)
         self.failures: Mapping[int, UpdateFailure] = failures or {}
@@ -43,6 +44,8 @@ class SwitchError(Exception):
         """There was no answer: what was asked for may have happened or not."""
         self.is_unsupported = is_unsupported
         """The target does not offer this at all (gRPC status UNIMPLEMENTED)."""
+        self.is_precondition = is_precondition
+        """The switch has no program, or is not ready for this (FAILED_PRECONDITION)."""
 
 
 class ProgramMismatch(SwitchError):  # noqa: N818 - a mismatch is the error
