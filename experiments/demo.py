@@ -63,6 +63,7 @@ def main() -> None:
     """Parses the arguments, enters the sandbox and runs."""
     parser = _parser()
     arguments = parser.parse_args()
+    arguments.run_directory = arguments.run_directory.absolute()
     if arguments.duration < _LEAST_DURATION_S:
         parser.error(f"--duration must be at least {_LEAST_DURATION_S:g} s")
     for name in ("scale", "rate"):

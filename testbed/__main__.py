@@ -54,7 +54,7 @@ def main() -> None:
         if value is not None
     }
     options = RunOptions(
-        directory=arguments.run_directory,
+        directory=arguments.run_directory.absolute(),
         target=arguments.target,
         load=LoadOptions(seed=arguments.seed, **chosen),
         duration_s=arguments.duration,

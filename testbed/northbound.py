@@ -13,7 +13,7 @@ from controlplane.migration.report import UNDER_WAY, MoveState
 _BASE = "http://controller/v1"
 _READY_TIMEOUT_S = 1.0
 _MOVE_TIMEOUT_S = 60.0
-_POLL_S = 0.1  # each answer costs the controller a little time of the move
+_WAIT_S = 10.0  # how long the controller is asked to wait with its answer
 
 
 class NorthboundError(Exception):
@@ -53,8 +53,7 @@ class NorthboundClient:
                 report = _json(await client.post(f"{_BASE}/moves", json=request))
                 place = f"{_BASE}/moves/{report['id']}"
                 while MoveState(report["state"]) in UNDER_WAY:
-                    await asyncio.sleep(_POLL_S)
-                    report = _json(await client.get(place))
+                    report = _json(await client.get(place, params={"wait_s": _WAIT_S}))
                 report = _json(await client.get(place, params={"timeline": True}))
         except httpx.TransportError as error:
             raise NorthboundError(f"the controller does not answer: {error}") from error

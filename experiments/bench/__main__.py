@@ -52,7 +52,7 @@ def main() -> None:
                 rounds=arguments.rounds,
                 round_s=arguments.round_s,
                 out=arguments.out,
-                directory=arguments.run_directory,
+                directory=arguments.run_directory.absolute(),
             )
         )
     )
