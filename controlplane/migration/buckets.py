@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controlplane.migration.peers import (
-    Bucket,
-)
+from controlplane.migration.peers import Bucket
 
 
 def turned(buckets: Mapping[int, Bucket], source: int, destination: int) -> dict[int, Bucket]:

@@ -113,7 +113,7 @@ class Engine:
     async def run(self) -> None:
         """Runs until `stop`; then every move under way is rolled back first.
 
-        Raises ConnectionError when the switch is gone.
+        Raises SwitchError, in a group, when the switch is gone.
         """
         async with asyncio.TaskGroup() as tasks:
             self._services.writer.rules.update(await self._switch.read_rules())
@@ -299,7 +299,6 @@ class Engine:
                     self._take_bounce(packet)
                 case _:
                     self._count_unknown(packet)
-        raise ConnectionError("the switch has closed the stream")
 
     def _count_unknown(self, packet: PacketIn) -> None:
         self._unknown += 1

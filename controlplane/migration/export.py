@@ -7,9 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from controlplane.migration.counts import ControlCounts
-from controlplane.migration.peers import (
-    Member,
-)
+from controlplane.migration.peers import Member
 from controlplane.migration.phases import Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services

@@ -26,9 +26,7 @@ from contextlib import contextmanager
 from controlplane.migration.buckets import drained_by_others, turned
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
-from controlplane.migration.machine import (
-    Rules,
-)
+from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, Kind, MoveOptions
 from controlplane.migration.peers import (

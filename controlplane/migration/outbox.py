@@ -7,9 +7,8 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from controlplane.migration.peers import (
-    Switch,
-)
+from controlplane.migration.peers import Switch
+from controlplane.switch.errors import SwitchError
 from controlplane.switch.packets import PacketOut
 
 _BATCH = 64
@@ -74,7 +73,7 @@ class Outbox:
     async def _send(self, batch: list[PacketOut]) -> None:
         try:
             await self._switch.send(batch)
-        except ConnectionError as error:
+        except SwitchError as error:
             self.lost += len(batch)
             logger.error("%d packets lost on the way to the switch: %s", len(batch), error)
         finally:

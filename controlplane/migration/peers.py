@@ -82,7 +82,7 @@ class Switch(Protocol):
         ...
 
     async def read_rules(self) -> Mapping[FiveTuple, FlowRule]:
-        """The flow rules that are in force."""
+        """The flow rules that are in force. Raises SwitchError."""
         ...
 
     async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:
@@ -96,16 +96,19 @@ class Switch(Protocol):
     async def send(self, packets: Sequence[PacketOut]) -> None:
         """Sends packets in this order; waits while the switch is slow to take them.
 
-        Raises ConnectionError when it takes none any more.
+        Raises SwitchError when it takes none any more.
         """
         ...
 
     def packet_ins(self) -> AsyncIterator[PacketIn]:
-        """Packets as they come."""
+        """Packets as they come. Raises SwitchError when there will be no more."""
         ...
 
     def idle_rules(self) -> AsyncIterator[FiveTuple]:
-        """Flows whose rule has been idle for its timeout. The rule is still there."""
+        """Flows whose rule has been idle for its timeout; it is still there.
+
+        Raises SwitchError when there will be no more.
+        """
         ...
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from controlplane.migration.machine import (
-    State,
-)
+from controlplane.migration.machine import State
 from controlplane.migration.phases import Phase
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.flow import FiveTuple
