@@ -1,0 +1,1 @@
+"""Reading the switch's registers, whole arrays at a time."""

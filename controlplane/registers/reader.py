@@ -1,0 +1,28 @@
+"""What a reader of registers is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Cells: TypeAlias = npt.NDArray[np.uint64]
+"""The cells of a register, by index."""
+
+
+class RegisterReader(Protocol):
+    """Reads registers of the switch. Its async methods raise SwitchError."""
+
+    async def read(self, names: Sequence[str]) -> dict[str, Cells]:
+        """All cells of these registers, by name.
+
+        A name is the end of the full one, such as `way_0.fit_seen`. A register is not read
+        in one instant: packets go on to change it meanwhile.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        ...

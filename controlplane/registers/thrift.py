@@ -1,0 +1,93 @@
+"""Registers read over BMv2's Thrift server.
+
+BMv2's P4Runtime server answers UNIMPLEMENTED to register reads. A cell comes as a signed
+64-bit integer, so no register of the program is wider than 63 bits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from thriftpy2.parser import load_fp
+from thriftpy2.protocol import TCyBinaryProtocol, TMultiplexedProtocol
+from thriftpy2.thrift import TClient, TException
+from thriftpy2.transport import TSocket
+from thriftpy2.transport.buffered import TCyBufferedTransport
+
+from controlplane.registers.reader import Cells
+from controlplane.switch.errors import SwitchError
+from controlplane.switch.program import Program
+
+_IDL = Path(__file__).with_name("bmv2.thrift")
+_SERVICE = "standard"
+_CONTEXT = 0
+_TIMEOUT_MS = 10_000
+
+
+class ThriftRegisters:
+    """Reads registers with BMv2's bulk call, in a thread so that the loop goes on."""
+
+    def __init__(self, program: Program, address: str) -> None:
+        """`address` is host:port. Connects at the first read."""
+        self._program = program
+        self._address = address
+        with _IDL.open() as file:
+            self._idl: Any = load_fp(file, "bmv2_thrift")
+        self._transport: Any = None
+        # Held by the thread that reads: it goes on when whoever waits for it is cancelled.
+        self._using = threading.Lock()
+
+    async def read(self, names: Sequence[str]) -> dict[str, Cells]:
+        """All cells of these registers, by name. Raises SwitchError."""
+        registers = {name: self._program.register(name) for name in names}
+        full_names = {name: info.preamble.name for name, info in registers.items()}
+        cells = await asyncio.to_thread(self._read_all, full_names)
+        for name, info in registers.items():
+            if len(cells[name]) != info.size:
+                raise SwitchError(f"registers: {name} has {len(cells[name])} cells")
+        return cells
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._using:
+            self._disconnect()
+
+    def _read_all(self, full_names: dict[str, str]) -> dict[str, Cells]:
+        with self._using:
+            try:
+                client = self._connected()
+                return {
+                    name: np.array(client.bm_register_read_all(_CONTEXT, full_name), np.int64).view(
+                        np.uint64
+                    )
+                    for name, full_name in full_names.items()
+                }
+            except (TException, OSError, EOFError) as error:
+                self._disconnect()
+                reason = " ".join(str(error).split())
+                raise SwitchError(
+                    f"registers: {self._address}: {reason}", is_unanswered=True
+                ) from error
+
+    def _connected(self) -> Any:
+        if self._transport is None:
+            host, _, port = self._address.rpartition(":")
+            socket = TSocket(host, int(port), socket_timeout=_TIMEOUT_MS)
+            transport = TCyBufferedTransport(socket)
+            transport.open()
+            self._transport = transport
+        protocol: Any = TMultiplexedProtocol(TCyBinaryProtocol(self._transport), _SERVICE)
+        return TClient(self._idl.Standard, protocol)
+
+    def _disconnect(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
