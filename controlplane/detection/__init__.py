@@ -1,0 +1,1 @@
+"""Finding the elephants among the active flows (paper §3.1)."""

@@ -1,0 +1,76 @@
+"""The flow monitor: what the switch knows about active flows, read when it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from controlplane.detection.clock import SwitchClock
+from controlplane.detection.fit import REGISTERS, FlowTable, decode, newest_us
+from controlplane.registers.reader import RegisterReader
+from controlplane.switch.session import CounterValue
+
+_OVERFLOW = "fit_overflow"
+
+logger = logging.getLogger(__name__)
+
+
+class Counters(Protocol):
+    """What is used of `controlplane.switch.session.SwitchSession`."""
+
+    async def read_counter(self, name: str) -> Sequence[CounterValue]:
+        """All cells of a counter. Raises SwitchError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The flow information table at one time."""
+
+    flows: FlowTable
+    overflow: int
+    """Packets that were not counted since the switch started: their flow found no free slot."""
+    read_s: float
+    """How long it took to read and decode."""
+
+
+class FlowMonitor:
+    """Reads the flow information table of one switch."""
+
+    def __init__(
+        self,
+        reader: RegisterReader,
+        counters: Counters,
+        window_us: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`window_us` is the switch's activity window; `clock` tells monotonic seconds."""
+        self._reader = reader
+        self._counters = counters
+        self._window_us = window_us
+        self._clock = clock
+        self._switch_clock = SwitchClock()
+        self._overflow: int | None = None
+
+    async def read(self) -> Snapshot:
+        """The active flows. Raises SwitchError."""
+        begin_s = self._clock()
+        cells, counter = await asyncio.gather(
+            self._reader.read(REGISTERS), self._counters.read_counter(_OVERFLOW)
+        )
+        read_s = self._clock()
+        now_us = self._switch_clock.observe(newest_us(cells), read_s * 1e6)
+        flows = decode(cells, now_us, self._window_us)
+        overflow = sum(cell.packets for cell in counter)
+        if self._overflow is not None and overflow > self._overflow:
+            logger.warning(
+                "%d packets found no room in the flow information table since it was last read:"
+                " an elephant may be missed",
+                overflow - self._overflow,
+            )
+        self._overflow = overflow
+        return Snapshot(flows, overflow, self._clock() - begin_s)
