@@ -10,6 +10,8 @@
 #include "headers.p4"
 
 const bit<32> ETHERNET_BYTES = 14;
+const bit<16> UDP_BYTES = 8;
+const bit<16> ICMP_BYTES = 8;
 
 error { BadIpv4Version, BadIpv4HeaderLength, BadIpv4TotalLength, BadTcpDataOffset }
 
@@ -77,19 +79,30 @@ parser UhaulParser(
         }
     }
 
+    // A short frame is padded: what stands behind the IPv4 packet is no header of it.
     state parse_tcp {
         packet.extract(hdr.tcp);
         verify(hdr.tcp.data_offset >= 5, error.BadTcpDataOffset);
+        verify(
+            hdr.ipv4.total_length
+                >= ((bit<16>)hdr.ipv4.ihl << 2) + ((bit<16>)hdr.tcp.data_offset << 2),
+            error.BadTcpDataOffset);
         transition accept;
     }
 
     state parse_udp {
         packet.extract(hdr.udp);
+        verify(
+            hdr.ipv4.total_length >= ((bit<16>)hdr.ipv4.ihl << 2) + UDP_BYTES,
+            error.BadIpv4TotalLength);
         transition accept;
     }
 
     state parse_icmp {
         packet.extract(hdr.icmp);
+        verify(
+            hdr.ipv4.total_length >= ((bit<16>)hdr.ipv4.ihl << 2) + ICMP_BYTES,
+            error.BadIpv4TotalLength);
         transition accept;
     }
 }

@@ -53,8 +53,11 @@ control UhaulIngress(
         timers.apply(meta.timers);
 
         if (hdr.packet_out.isValid()) {
-            from_controller.apply(hdr, standard_metadata, meta.verdict.instance);
-            done = meta.verdict.instance == NO_INSTANCE;
+            from_controller.apply(hdr, standard_metadata, meta.verdict.instance, done);
+            if (!done && meta.verdict.instance == NO_INSTANCE) {
+                drop(DROP_NO_INSTANCE);
+                done = true;
+            }
         } else if (standard_metadata.parser_error != error.NoError) {
             drop(DROP_MALFORMED);
             done = true;
@@ -74,6 +77,11 @@ control UhaulIngress(
             from_instance.apply(standard_metadata, meta.from_instance);
             is_bounce = meta.from_instance != NO_INSTANCE
                 && hdr.ethernet.destination == BOUNCE_ADDRESS;
+            if (is_bounce) {
+                // An instance returns what it processes as it is: with the mark still on
+                // it, the next instance would seem to bounce it as well.
+                hdr.ethernet.destination = NO_ADDRESS;
+            }
             if (meta.from_instance == NO_INSTANCE || is_bounce) {
                 steer.apply(hdr, meta.group);
             }

@@ -14,6 +14,7 @@ control Arp(
 
     action answer(@name("mac") mac_t mac) {
         gateway_counter.count();
+        answered = true;
         hdr.ethernet.destination = hdr.arp.sender_mac;
         hdr.ethernet.source = mac;
         hdr.arp.operation = ARP_REPLY;
@@ -43,7 +44,7 @@ control Arp(
     apply {
         answered = false;
         if (hdr.arp.operation == ARP_REQUEST) {
-            answered = gateways.apply().hit;
+            gateways.apply();
         }
     }
 }

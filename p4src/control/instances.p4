@@ -47,6 +47,7 @@ control ToInstance(
 
     action to_port(@name("port") port_t port) {
         instance_counter.count();
+        delivered = true;
         standard_metadata.egress_spec = port;
     }
 
@@ -66,7 +67,8 @@ control ToInstance(
     }
 
     apply {
-        delivered = instances.apply().hit;
+        delivered = false;
+        instances.apply();
     }
 }
 

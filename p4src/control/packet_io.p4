@@ -1,4 +1,6 @@
 // What the controller sends by packet_out.
+//
+// `done`: the packet's way is decided. Otherwise it goes to `instance`, if there is one.
 
 #ifndef UHAUL_PACKET_IO_P4
 #define UHAUL_PACKET_IO_P4
@@ -8,12 +10,15 @@
 control PacketOut(
     inout headers_t hdr,
     inout standard_metadata_t standard_metadata,
-    out instance_t instance)
+    out instance_t instance,
+    out bool done)
 {
     apply {
         instance = NO_INSTANCE;
+        done = false;
         if (hdr.packet_out.kind == PACKET_OUT_PORT) {
             standard_metadata.egress_spec = hdr.packet_out.egress_port;
+            done = true;
         } else if (hdr.packet_out.kind == PACKET_OUT_BARRIER) {
             // Behind every packet that has been sent to the controller so far.
             hdr.packet_in.setValid();
@@ -23,7 +28,9 @@ control PacketOut(
             hdr.packet_in.pad = 0;
             hdr.packet_in.migration = hdr.packet_out.migration;
             standard_metadata.egress_spec = CPU_PORT;
-        } else {
+            done = true;
+        } else if (hdr.packet_out.kind == PACKET_OUT_RELEASE
+                || hdr.packet_out.kind == PACKET_OUT_MARKER) {
             instance = hdr.packet_out.instance;
         }
         hdr.packet_out.setInvalid();

@@ -17,6 +17,7 @@ control Routing(
         @name("destination") mac_t destination)
     {
         route_counter.count();
+        routed = true;
         standard_metadata.egress_spec = port;
         hdr.ethernet.source = source;
         hdr.ethernet.destination = destination;
@@ -39,7 +40,8 @@ control Routing(
     }
 
     apply {
-        routed = routes.apply().hit;
+        routed = false;
+        routes.apply();
     }
 }
 
