@@ -143,18 +143,15 @@ def flows(view: FlowsView) -> RenderableType:
     """`controlplane flows`."""
     table = _table(f"{len(view.flows):,} active flows", "flow", "at", ">bytes", ">idle", "")
     _flow_rows(table, view.flows)
-    if not view.overflow:
-        return table
-    note = f"{view.overflow:,} packets found no room in the flow information table"
-    return Group(table, Text(note, style="yellow"))
+    return Group(table, *_overflow(view.overflow))
 
 
 def elephants(view: ElephantsView) -> RenderableType:
     """`controlplane elephants`."""
     total = sum(flow.bytes for flow in view.flows)
-    share = 100 * total / view.active_bytes if view.active_bytes else 0.0
+    share = 100 * total / view.live_bytes if view.live_bytes else 0.0
     table = _table(
-        f"{len(view.flows):,} elephants of {view.active_flows:,} active flows",
+        f"{len(view.flows):,} elephants of {view.live_flows:,} live flows",
         "flow",
         "at",
         ">bytes",
@@ -163,10 +160,19 @@ def elephants(view: ElephantsView) -> RenderableType:
     )
     _flow_rows(table, view.flows)
     note = (
-        f"{size(total)} of {size(view.active_bytes)} ({share:.0f} %), ρ = {view.rho:g}; "
-        f"read in {view.read_ms:.1f} ms, chosen in {view.choose_ms:.1f} ms"
+        f"{size(total)} of {size(view.live_bytes)} ({share:.0f} %), ρ = {view.rho:g}; "
+        f"{view.active_flows:,} active flows read in {view.read_ms:.1f} ms, "
+        f"chosen among in {view.choose_ms:.1f} ms"
     )
-    return Group(table, Text(note))
+    return Group(table, Text(note), *_overflow(view.overflow))
+
+
+def _overflow(packets: int) -> list[RenderableType]:
+    """A warning where the flow information table was too small."""
+    if not packets:
+        return []
+    note = f"{packets:,} packets found no room in the flow information table"
+    return [Text(note, style="yellow")]
 
 
 def report(view: MoveReport) -> RenderableType:

@@ -45,6 +45,7 @@ class InstanceView(_Frozen):
     name: str
     id: int
     group: str
+    """Empty where it belongs to none."""
     up: bool
     reason: str = ""
     """Why it is not up."""
@@ -120,7 +121,13 @@ class ElephantsView(_Frozen):
     """Only flows of this instance."""
     flows: tuple[FlowView, ...]
     active_flows: int
-    active_bytes: int
+    """Flows seen within the activity window, ended ones included."""
+    live_flows: int
+    """Those that have not ended, among which was chosen."""
+    live_bytes: int
+    """Their bytes."""
+    overflow: int
+    """Packets whose flow found no free slot, since the switch started."""
     read_ms: float
     """Time to read the registers."""
     choose_ms: float

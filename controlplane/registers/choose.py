@@ -28,5 +28,5 @@ async def open_reader(config: SwitchConfig, program: Program) -> RegisterReader:
             raise SwitchError(
                 "the switch does not read registers over P4Runtime: switch.thrift is needed"
             ) from error
-        return ThriftRegisters(program, config.thrift)
+        return await ThriftRegisters.open(program, config.thrift)
     return reader

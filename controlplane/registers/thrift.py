@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from thriftpy2.parser import load_fp
 from thriftpy2.protocol import TCyBinaryProtocol, TMultiplexedProtocol
+from thriftpy2.protocol.cybin.cybin import ProtocolError
 from thriftpy2.thrift import TClient, TException
 from thriftpy2.transport import TSocket
 from thriftpy2.transport.buffered import TCyBufferedTransport
@@ -33,7 +35,7 @@ class ThriftRegisters:
     """Reads registers with BMv2's bulk call, in a thread so that the loop goes on."""
 
     def __init__(self, program: Program, address: str) -> None:
-        """`address` is host:port. Connects at the first read."""
+        """`address` is host:port. Use `open`."""
         self._program = program
         self._address = address
         with _IDL.open() as file:
@@ -41,6 +43,13 @@ class ThriftRegisters:
         self._transport: Any = None
         # Held by the thread that reads: it goes on when whoever waits for it is cancelled.
         self._using = threading.Lock()
+
+    @classmethod
+    async def open(cls, program: Program, address: str) -> ThriftRegisters:
+        """Connects. Raises SwitchError."""
+        reader = cls(program, address)
+        await asyncio.to_thread(reader._open)
+        return reader
 
     async def read(self, names: Sequence[str]) -> dict[str, Cells]:
         """All cells of these registers, by name. Raises SwitchError."""
@@ -60,22 +69,31 @@ class ThriftRegisters:
         with self._using:
             self._disconnect()
 
+    def _open(self) -> None:
+        with self._using, self._translated():
+            self._connected()
+
     def _read_all(self, full_names: dict[str, str]) -> dict[str, Cells]:
-        with self._using:
-            try:
-                client = self._connected()
-                return {
-                    name: np.array(client.bm_register_read_all(_CONTEXT, full_name), np.int64).view(
-                        np.uint64
-                    )
-                    for name, full_name in full_names.items()
-                }
-            except (TException, OSError, EOFError) as error:
-                self._disconnect()
-                reason = " ".join(str(error).split())
-                raise SwitchError(
-                    f"registers: {self._address}: {reason}", is_unanswered=True
-                ) from error
+        with self._using, self._translated():
+            client = self._connected()
+            return {
+                name: np.array(client.bm_register_read_all(_CONTEXT, full_name), np.int64).view(
+                    np.uint64
+                )
+                for name, full_name in full_names.items()
+            }
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        """Turns Thrift's errors into SwitchError, and hangs up: the next call connects anew."""
+        try:
+            yield
+        except (TException, ProtocolError, OSError, EOFError) as error:
+            self._disconnect()
+            reason = " ".join(str(getattr(error, "message", None) or error).split())
+            raise SwitchError(
+                f"registers: Thrift server {self._address}: {reason}", is_unanswered=True
+            ) from error
 
     def _connected(self) -> Any:
         if self._transport is None:

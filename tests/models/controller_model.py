@@ -73,7 +73,9 @@ class ModelController:
             instance=instance,
             flows=flows,
             active_flows=len(flows),
-            active_bytes=sum(flow.bytes for flow in flows),
+            live_flows=len(flows),
+            live_bytes=sum(flow.bytes for flow in flows),
+            overflow=3,
             read_ms=1.0,
             choose_ms=0.5,
         )

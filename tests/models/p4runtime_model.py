@@ -40,7 +40,11 @@ class SwitchModel:
     received: asyncio.Queue[p4r.PacketOut] = field(default_factory=asyncio.Queue[p4r.PacketOut])
     loads: int = 0
     reads: dict[str, list[p4r.Entity]] = field(default_factory=dict[str, list[p4r.Entity]])
-    """Answers to reads of entities of this kind, other than table entries."""
+    """Answers to reads of entities of this kind, other than table and register entries."""
+    registers: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    """The cells of registers, by P4Runtime id."""
+    register_refusal: grpc.StatusCode | None = None
+    """Registers are not read."""
     read_refusal: grpc.StatusCode | None = None
     hangs: bool = False
     """Writes are not answered."""
@@ -83,6 +87,19 @@ def _apply(model: SwitchModel, update: p4r.Update) -> p4r.Error:
         copy.CopyFrom(entry)
         model.entries[key] = copy
     return p4r.Error(canonical_code=rpc_code.OK)
+
+
+def _register_cells(model: SwitchModel, query: p4r.RegisterEntry) -> p4r.ReadResponse:
+    cells = list(enumerate(model.registers.get(query.register_id, [])))
+    if query.HasField("index"):
+        cells = cells[query.index.index : query.index.index + 1]
+    response = p4r.ReadResponse()
+    for index, value in cells:
+        entry = response.entities.add().register_entry
+        entry.register_id = query.register_id
+        entry.index.index = index
+        entry.data.bitstring = value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
+    return response
 
 
 class _Servicer(p4r_grpc.P4RuntimeServicer):
@@ -144,6 +161,10 @@ class _Servicer(p4r_grpc.P4RuntimeServicer):
                         wanted.is_default_action,
                     ):
                         yield p4r.ReadResponse(entities=[p4r.Entity(table_entry=entry)])
+            elif kind == "register_entry":
+                if self._model.register_refusal is not None:
+                    await context.abort(self._model.register_refusal, "no registers here")
+                yield _register_cells(self._model, query.register_entry)
             else:
                 yield p4r.ReadResponse(entities=self._model.reads.get(kind, []))
 

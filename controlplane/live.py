@@ -1,0 +1,215 @@
+"""The running controller, as the northbound API asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+from controlplane.config import Config, InstanceConfig
+from controlplane.detection.filter_api import ElephantDetector
+from controlplane.detection.fit import FlowTable
+from controlplane.detection.monitor import Counters, FlowMonitor
+from controlplane.migration.engine import Engine
+from controlplane.migration.errors import MoveError
+from controlplane.migration.peers import Member, Selection, Switch
+from controlplane.migration.report import UNDER_WAY, MoveState
+from controlplane.northbound.controller import ControllerError
+from controlplane.northbound.models import (
+    ElephantsView,
+    EngineView,
+    FlowsView,
+    FlowView,
+    InstanceView,
+    StatusView,
+    SwitchView,
+)
+from controlplane.registers.reader import RegisterReader
+from controlplane.switch.errors import SwitchError
+from nf.southbound.client import InstanceClient, SouthboundError
+
+_INSTANCE_TIMEOUT_S = 1.0
+_SHOWN_MOVES = UNDER_WAY | {MoveState.DRAINING}
+
+
+class LiveController:
+    """One switch, its instances and the engine that moves flows between them."""
+
+    def __init__(
+        self,
+        config: Config,
+        switch: Switch,
+        counters: Counters,
+        reader: RegisterReader,
+        clients: Mapping[str, InstanceClient],
+    ) -> None:
+        """Nothing is asked yet. `clients` are the instances of the configuration, by name."""
+        self._config = config
+        self._switch = switch
+        self._clients = clients
+        self._started_s = time.monotonic()
+        self._members = _members(config, clients)
+        window_us = config.timers.activity_window_ms * 1000
+        self._monitor = FlowMonitor(reader, counters, window_us)
+        self._detector = ElephantDetector(self._monitor, config.detection.rho)
+        self.engine = Engine(
+            switch,
+            self._members,
+            _EngineDetector(self._detector),
+            max_packets=config.buffer.max_packets,
+            max_bytes=config.buffer.max_bytes,
+        )
+
+    # --- at a glance ------------------------------------------------------------------
+
+    async def status(self) -> StatusView:
+        """Everything at a glance. Raises ControllerError."""
+        switch = self._config.switch
+        return StatusView(
+            pid=os.getpid(),
+            uptime_s=round(time.monotonic() - self._started_s, 3),
+            switch=SwitchView(
+                name=switch.name, device_id=switch.device_id, p4runtime=switch.p4runtime
+            ),
+            instances=await self.instances(),
+            engine=EngineView(**vars(self.engine.status())),
+            moves=tuple(m.report() for m in self.engine.moves if m.state in _SHOWN_MOVES),
+        )
+
+    async def instances(self) -> tuple[InstanceView, ...]:
+        """The instances, each as it says itself. Raises ControllerError."""
+        owned, drained = Counter[int](), Counter[int]()
+        with _told_by_the_switch():
+            for group in self._config.groups:
+                for bucket in (await self._switch.read_buckets(group.id)).values():
+                    owned[bucket.owner] += 1
+                    drained[bucket.previous] += 1
+        views = (
+            self._instance(instance, owned[instance.id], drained[instance.id])
+            for instance in self._config.instances
+        )
+        return tuple(await asyncio.gather(*views))
+
+    async def _instance(self, instance: InstanceConfig, owned: int, drained: int) -> InstanceView:
+        member = self._members.get(instance.name)
+        view = InstanceView(
+            name=instance.name,
+            id=instance.id,
+            group=member.group_name if member else "",
+            up=False,
+            buckets_owned=owned,
+            buckets_drained=drained,
+        )
+        client = self._clients[instance.name]
+        try:
+            info, load = await asyncio.gather(
+                client.get_info(timeout_s=_INSTANCE_TIMEOUT_S),
+                client.get_load(timeout_s=_INSTANCE_TIMEOUT_S),
+            )
+        except SouthboundError as error:
+            return view.model_copy(update={"reason": error.reason})
+        return view.model_copy(
+            update={
+                "up": True,
+                "function": info.function,
+                "state_version": info.state_version,
+                "no_new_state": info.no_new_state,
+                "flows": load.flows,
+                "packets": load.packets,
+                "bytes": load.bytes,
+                "returned": load.returned,
+                "bounced": load.bounced,
+                "dropped": load.dropped,
+                "cpu_seconds": load.cpu_seconds,
+            }
+        )
+
+    # --- flows ------------------------------------------------------------------------
+
+    async def flows(self) -> FlowsView:
+        """The active flows, largest first. Raises ControllerError."""
+        with _told_by_the_switch():
+            snapshot = await self._monitor.read()
+        flows = self._views(snapshot.flows.largest_first())
+        return FlowsView(flows=flows, overflow=snapshot.overflow)
+
+    async def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
+        """The elephants, of all instances or of one. Raises ControllerError and MoveError."""
+        number = None if instance is None else self._number(instance)
+        with _told_by_the_switch():
+            found = await self._detector.filter_channel(number, rho)
+        return ElephantsView(
+            rho=found.rho,
+            instance=instance,
+            flows=self._views(found.elephants),
+            active_flows=found.active_flows,
+            live_flows=found.live_flows,
+            live_bytes=found.live_bytes,
+            overflow=found.overflow,
+            read_ms=round(found.read_s * 1e3, 3),
+            choose_ms=round(found.choose_s * 1e3, 3),
+        )
+
+    def _number(self, instance: str) -> int:
+        known = self._config.instances_by_name
+        if instance not in known:
+            names = ", ".join(sorted(known))
+            raise MoveError(f"unknown instance {instance!r}; there are: {names}", unknown=True)
+        return known[instance].id
+
+    def _views(self, table: FlowTable) -> tuple[FlowView, ...]:
+        names = {instance.id: instance.name for instance in self._config.instances}
+        rows = zip(
+            table.five_tuples(),
+            table.instance.tolist(),
+            table.bytes.tolist(),
+            table.idle_us.tolist(),
+            table.ended.tolist(),
+            strict=True,
+        )
+        return tuple(
+            FlowView(
+                flow=str(flow),
+                instance=names.get(instance),
+                bytes=size,
+                idle_ms=idle_us / 1e3,
+                ended=ended,
+            )
+            for flow, instance, size, idle_us, ended in rows
+        )
+
+
+class _EngineDetector:
+    """The filter API, as the engine asks it."""
+
+    def __init__(self, detector: ElephantDetector) -> None:
+        self._detector = detector
+
+    async def select(self, instance: int, rho: float | None) -> Selection:
+        """The live elephants at an instance. Raises MoveError."""
+        try:
+            found = await self._detector.filter_channel(instance, rho)
+        except SwitchError as error:
+            raise MoveError(f"the elephants cannot be detected: {error}", conflict=True) from error
+        return Selection(found.flows, found.active_flows)
+
+
+def _members(config: Config, clients: Mapping[str, InstanceClient]) -> dict[str, Member]:
+    """The instances that belong to a group: only those can give and take flows."""
+    return {
+        name: Member(config.instances_by_name[name].id, name, group.id, group.name, clients[name])
+        for group in config.groups
+        for name in group.instances
+    }
+
+
+@contextmanager
+def _told_by_the_switch() -> Generator[None]:
+    """Turns what the switch does not tell into ControllerError."""
+    try:
+        yield
+    except (SwitchError, MoveError) as error:
+        raise ControllerError(str(error)) from error
