@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 from finsy.proto import p4r
 
-from controlplane.registers.decode import decode
+from controlplane.registers.decode import Run, decode
 from controlplane.registers.reader import Cells
 from controlplane.switch.errors import SwitchError
 from controlplane.switch.program import Program
@@ -51,14 +51,8 @@ class P4RuntimeRegisters:
         cells = {name: np.zeros(info.size, np.uint64) for name, info in registers.items()}
         missing = {name: info.size for name, info in registers.items()}
         names_by_id = {info.preamble.id: name for name, info in registers.items()}
-        response = await self._read(
-            [p4r.RegisterEntry(register_id=number) for number in names_by_id]
-        )
-        try:
-            runs = decode(response)
-        except ValueError as error:
-            raise SwitchError(f"registers: {error}") from error
-        for run in runs:
+        queries = [p4r.RegisterEntry(register_id=number) for number in names_by_id]
+        for run in await self._read(queries):
             name = names_by_id.get(run.register_id)
             if name is None:
                 raise SwitchError(f"registers: the switch sent {run.register_id:#x} unasked")
@@ -75,11 +69,18 @@ class P4RuntimeRegisters:
         """Ends the connection."""
         await self._channel.close()
 
-    async def _read(self, queries: Sequence[p4r.RegisterEntry]) -> bytes:
+    async def _read(self, queries: Sequence[p4r.RegisterEntry]) -> list[Run]:
         request = p4r.ReadRequest(
             device_id=self._device_id,
             entities=[p4r.Entity(register_entry=query) for query in queries],
         )
+        runs: list[Run] = []
         with translated("registers"):
-            responses = [part async for part in self._call(request, timeout=_READ_TIMEOUT_S)]
-        return b"".join(responses)
+            # Decoded as they come: all at once would take longer than the transfer, as
+            # the arrays between would no longer fit into the processor's cache.
+            async for response in self._call(request, timeout=_READ_TIMEOUT_S):
+                try:
+                    runs += decode(response)
+                except ValueError as error:
+                    raise SwitchError(f"registers: {error}") from error
+        return runs
