@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-from migration_model import GROUP, Model, ModelDetector, flow_of
+from instance_model import flow_of
+from migration_model import GROUP, Model, ModelDetector
 
 from controlplane.migration.engine import Engine
 from controlplane.migration.options import Limits

@@ -8,12 +8,10 @@ is the list of the packets that were processed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import random
-import struct
-import zlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from instance_model import Delays, ModelInstance, bucket_of, frame_of, packet_of
 
 from controlplane.migration.errors import MoveError
 from controlplane.migration.peers import (
@@ -38,183 +36,9 @@ from controlplane.p4_constants import (
 )
 from controlplane.switch.entries import Operation
 from controlplane.switch.packets import PacketIn, PacketOut
-from nf.southbound import southbound_pb2 as pb
-from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
-from nf.southbound.inband import parse_marker
 
 GROUP = 1
-_PACKET = struct.Struct("!IIII")  # a value parse_marker never takes for a marker
-
-
-def flow_of(number: int) -> FiveTuple:
-    """The flow with this number."""
-    return FiveTuple(0x0A000101, 0x0A000201, number, 80, 6)
-
-
-def frame_of(flow: FiveTuple, sequence: int) -> bytes:
-    return _PACKET.pack(flow.low_port, sequence, 0, 0)
-
-
-def packet_of(frame: bytes) -> tuple[FiveTuple, int]:
-    number, sequence, _, _ = _PACKET.unpack(frame)
-    return flow_of(number), sequence
-
-
-def bucket_of(flow: FiveTuple) -> int:
-    return flow.low_port % BUCKETS
-
-
-class Delays:
-    """Delays of the model: turns of the loop, seeded."""
-
-    def __init__(self, seed: int, longest: int) -> None:
-        self.random = random.Random(seed)
-        self.longest = longest
-
-    async def some(self) -> None:
-        for _ in range(self.random.randint(0, self.longest)):
-            await asyncio.sleep(0)
-
-
-class ModelInstance:
-    """A network function: its state, its port and its southbound calls."""
-
-    def __init__(self, name: str, number: int, delays: Delays) -> None:
-        self._name = name
-        self.id = number
-        self.flows: dict[FiveTuple, list[int]] = {}
-        self.ended: set[FiveTuple] = set()
-        self.no_new_state = False
-        self.port: asyncio.Queue[bytes] = asyncio.Queue()
-        self.switch: ModelSwitch | None = None
-        self.down = False
-        self.hung = asyncio.Event()
-        """Unset: puts and gets are not answered."""
-        self.hung.set()
-        self.refuse_put: set[FiveTuple] = set()
-        self.function = "model"
-        self.version = 1
-        self.via_controller: dict[FiveTuple, list[int]] = defaultdict(list)
-        self._markers: set[int] = set()
-        self._marker_read = asyncio.Event()
-        self._delays = delays
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    async def run(self) -> None:
-        while True:
-            frame = await self.port.get()
-            await self._delays.some()
-            marker = parse_marker(frame)
-            if marker is not None:
-                self._markers.add(marker)
-                self._marker_read.set()
-                self._marker_read = asyncio.Event()
-                continue
-            flow, sequence = packet_of(frame)
-            if flow in self.flows:
-                self.flows[flow].append(sequence)
-            elif self.no_new_state:
-                assert self.switch is not None
-                await self.switch.bounces.put((self.id, frame))
-            else:
-                self.flows[flow] = [sequence]
-
-    def _check(self) -> None:
-        if self.down:
-            raise SouthboundError(self.name, "does not answer", down=True)
-
-    async def _answer(self, timeout_s: float = 0.2) -> None:
-        self._check()
-        await self._delays.some()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self.hung.wait()
-        except TimeoutError:
-            raise SouthboundError(self.name, "did not answer in time", down=True) from None
-        self._check()
-
-    async def get_info(self) -> pb.Info:
-        self._check()
-        return pb.Info(name=self.name, function=self.function, state_version=self.version)
-
-    async def list_flows(self) -> list[FlowSummary]:
-        await self._answer()
-        return [
-            FlowSummary(flow, len(packets), len(packets), 0.0, flow in self.ended)
-            for flow, packets in self.flows.items()
-        ]
-
-    async def get_perflow(
-        self, flows: Sequence[FiveTuple], *, marker: int = 0, timeout_s: float = 5.0
-    ) -> AsyncGenerator[pb.StateChunk]:
-        await self._answer(timeout_s)
-        while marker and marker not in self._markers:
-            await self._marker_read.wait()
-        for flow in flows:
-            await self._answer(timeout_s)
-            packets = self.flows.get(flow)
-            if packets is None:
-                yield pb.StateChunk(flow=flow.to_message(), absent=True)
-            else:
-                payload = struct.pack(f"!{len(packets)}I", *packets)
-                yield pb.StateChunk(
-                    flow=flow.to_message(), payload=payload, crc32=zlib.crc32(payload)
-                )
-
-    @contextlib.asynccontextmanager
-    async def open_put(self) -> AsyncGenerator[ModelPutStream]:
-        stream = ModelPutStream(self)
-        task = asyncio.create_task(stream.run())
-        try:
-            yield stream
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def import_chunk(self, chunk: pb.StateChunk) -> None:
-        flow = FiveTuple.from_message(chunk.flow)
-        await self._delays.some()
-        await self.hung.wait()
-        self._check()
-        if flow in self.refuse_put:
-            raise SouthboundError(self.name, f"refused {flow}: no room")
-        assert flow not in self.flows, "state would be overwritten"
-        self.flows[flow] = list(struct.unpack(f"!{len(chunk.payload) // 4}I", chunk.payload))
-
-    async def delete_perflow(self, flows: Iterable[FiveTuple]) -> int:
-        await self._answer()
-        return sum(self.flows.pop(flow, None) is not None for flow in flows)
-
-    async def set_no_new_state(self, no_new_state: bool) -> None:
-        await self._answer()
-        self.no_new_state = no_new_state
-
-
-class ModelPutStream:
-    """Puts are handled one after the other."""
-
-    def __init__(self, instance: ModelInstance) -> None:
-        self._instance = instance
-        self._queue: asyncio.Queue[tuple[pb.StateChunk, asyncio.Future[None]]] = asyncio.Queue()
-
-    async def send(self, chunk: pb.StateChunk) -> asyncio.Future[None]:
-        result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put((chunk, result))
-        return result
-
-    async def run(self) -> None:
-        while True:
-            chunk, result = await self._queue.get()
-            try:
-                await self._instance.import_chunk(chunk)
-            except SouthboundError as error:
-                result.set_exception(error)
-            else:
-                result.set_result(None)
 
 
 class ModelSwitch:
@@ -222,13 +46,13 @@ class ModelSwitch:
 
     def __init__(self, instances: Sequence[ModelInstance], delays: Delays) -> None:
         self.instances = {instance.id: instance for instance in instances}
-        for instance in instances:
-            instance.switch = self
         owner = instances[0].id
         self.rules: dict[FiveTuple, FlowRule] = {}
         self.buckets = {number: Bucket(owner) for number in range(BUCKETS)}
         self.seen: set[tuple[FiveTuple, int]] = set()
         self.bounces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+        for instance in instances:
+            instance.bounces = self.bounces  # one queue, in the order they were handed back
         self.hosts: asyncio.Queue[bytes] = asyncio.Queue()
         self.refuse: set[FiveTuple] = set()
         """Flows whose rules are refused."""

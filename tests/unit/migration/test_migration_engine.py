@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 
 import pytest
-from migration_model import GROUP, Model, ModelDetector, flow_of
+from instance_model import flow_of
+from migration_model import GROUP, Model, ModelDetector
 
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from finsy import GRPCStatusCode
-from migration_model import flow_of
+from instance_model import flow_of
 
 from controlplane.migration.errors import MoveError
 from controlplane.migration.peers import (
