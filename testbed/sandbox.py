@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import signal
+import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -31,6 +34,8 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 0x2, 0x4, 0x8
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _PR_SET_PDEATHSIG = 1
 _SI_KERNEL = 0x80
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 0x1
 
 _FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
@@ -81,6 +86,12 @@ def _mount_proc() -> None:
             raise OSError(number, f"mount /proc: {os.strerror(number)}")
 
 
+def _bring_up_loopback() -> None:
+    """Makes 127.0.0.1 of the new network namespace usable. Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _IFF_UP))
+
+
 def _exit_like(status: int) -> int:
     """The exit code of a shell for a wait status."""
     code = os.waitstatus_to_exitcode(status)
@@ -111,6 +122,7 @@ def _run_init(parent_alive: int, ready: int) -> None:
     die_with_parent()
     try:
         _mount_proc()
+        _bring_up_loopback()
     except OSError as error:
         os.write(ready, str(error).encode())
         os._exit(1)
