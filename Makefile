@@ -11,6 +11,8 @@ P4_BUILD := p4src/build
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -eu -c
+# Tests and measurements are not to share the machine with each other, with -j neither.
+.NOTPARALLEL:
 
 .PHONY: help
 help:  ## List the targets.
@@ -19,10 +21,11 @@ help:  ## List the targets.
 # --- what everything else needs ------------------------------------------------
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	    || { echo 'Python 3.11 or later is needed; name one with PYTHON=…' >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
-	    || { echo 'no venv: install the package python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    || { echo '$(PYTHON) is not Python 3.11 or later: name one with PYTHON=…' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	    || { echo '$(PYTHON) has no venv: install the package python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
@@ -35,13 +38,27 @@ $(PROTOS_PY): %_pb2.py: %.proto $(VENV)/installed
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $<
 	touch $@
 
-.PHONY: setup setup-dev
+.PHONY: setup setup-dev clean
 setup: $(PROTOS_PY)  ## Make the virtual environment and the generated code.
 setup-dev: setup $(VENV)/installed-dev  ## The same, with what the tests need.
 
+clean:  ## Remove everything that was made: environments, generated code, results.
+	rm -rf .venv .venv-shell .cache .run out *.egg-info
+	rm -rf .hypothesis .pytest_cache .ruff_cache
+	rm -f $(PROTOS_PY) $(PROTOS_PY:.py=.pyi) $(PROTOS_PY:_pb2.py=_pb2_grpc.py)
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
 # --- checks --------------------------------------------------------------------
 
-.PHONY: format lint types
+# A target that is named here and missing fails its tests; any other is skipped.
+export REQUIRE_TARGETS ?= embedded
+
+# As root or not, in namespaces of its own; a killed make takes it along.
+SANDBOX := exec $(BIN)/python -m bmv2.tether $$PPID $(BIN)/python -m testbed.sandbox
+
+.PHONY: test format lint types unit ptf integration
+test: lint types unit ptf integration  ## Run all checks and tests.
+
 format: setup-dev  ## Format the Python code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -52,6 +69,15 @@ lint: setup-dev  ## Check format and lint.
 
 types: setup-dev  ## Check types, strictly.
 	$(BIN)/basedpyright
+
+unit: setup-dev  ## Run the tests that need no network.
+	$(BIN)/pytest -q tests/unit
+
+ptf: setup-dev  ## Run the tests of the P4 program, packet by packet, on every switch target.
+	@$(SANDBOX) $(BIN)/pytest -q tests/ptf
+
+integration: setup-dev  ## Run the tests of the whole system on live namespaces.
+	@$(SANDBOX) $(BIN)/pytest -q tests/integration
 
 # --- the P4 program -------------------------------------------------------------
 
@@ -71,7 +97,7 @@ LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),-
     $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) --die-with-parent
 
 .PHONY: run-bmv2 demo bench
-run-bmv2: setup  ## Run switch, instances, controller and load (TARGET, SCALE, RATE, SEED).
+run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
 
 demo: setup  ## Move all flows, then only elephants (TARGET, DURATION, SCALE, RATE, SEED).
