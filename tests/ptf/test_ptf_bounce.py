@@ -105,6 +105,15 @@ def test_a_bounce_is_not_counted_again(switch: PtfSwitch) -> None:
     assert switch.fit()[FLOW] == before
 
 
+def test_a_bounce_does_not_go_back_to_where_the_flow_was_seen(switch: PtfSwitch) -> None:
+    """The previous owner has seen the flow, yet it has no state of it any more."""
+    frame = to_server(TCP(sport=3082, dport=80))
+    assert switch.process(CLIENT, frame) == [Out(NF1, frame)]
+    switch.put(*buckets(2, 1))
+    assert switch.process(CLIENT, frame) == [Out(NF1, frame)]
+    assert switch.process(NF1, bounced(frame)) == [Out(NF2, unmarked(frame))]
+
+
 def test_a_bounced_flow_belongs_to_the_owner_from_then_on(switch: PtfSwitch) -> None:
     """The owner is turned again: the flow stays where the bounce went."""
     frame = to_server(TCP(sport=3081, dport=80))

@@ -1,6 +1,7 @@
 """The flow information table: what the switch knows of the active flows.
 
-No test waits for a flow to expire: the activity window is made shorter than its silence.
+To let a flow expire, the activity window is made shorter than its silence; a test waits only
+where one flow is to expire and another is not.
 Run: python -m testbed.sandbox pytest tests/ptf/test_ptf_fit.py
 """
 
@@ -179,6 +180,22 @@ def test_a_taken_slot_sends_a_flow_to_the_second_way(
     size = len(datagram(flow))
     assert [slot and slot.bytes for slot in table] == [3 * size, 2 * size, 3 * size]
     assert switch.overflow() == before
+
+
+def test_the_second_way_keeps_all_that_it_knows(
+    switch: PtfSwitch, flow: FiveTuple, random: Random
+) -> None:
+    first = flow._replace(protocol=6)
+    second = collide(first, random, way=0)
+
+    def segment(flow: FiveTuple, flags: str) -> bytes:
+        return to_server(TCP(sport=flow.low_port, dport=flow.high_port, flags=flags))
+
+    switch.process(CLIENT, segment(first, "A"), segment(second, "FA"))
+    switch.put(entries.flow_hold(second, 1))
+    switch.process(CLIENT, segment(second, "A"))
+    found = switch.fit()[second]
+    assert (found.way, found.instance, found.ends) == (1, 1, LOW_FIN)
 
 
 def test_an_expired_slot_is_taken_over(switch: PtfSwitch, flow: FiveTuple, random: Random) -> None:
