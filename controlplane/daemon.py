@@ -60,7 +60,11 @@ async def _run(config: Config, topology: Topology) -> None:
         with _on_signals(stopping.set):
             try:
                 await _serve(engine, server, stopping)
-            except* (SwitchError, MoveError) as group:
+            except ExceptionGroup as group:
+                # Not `except*`: before Python 3.11.4 what it raises comes in a group.
+                _, others = group.split((SwitchError, MoveError))
+                if others is not None:
+                    raise
                 raise _first(group) from None
 
 
