@@ -198,6 +198,17 @@ def test_the_second_way_keeps_all_that_it_knows(
     assert (found.way, found.instance, found.ends) == (1, 1, LOW_FIN)
 
 
+def test_an_expired_flow_of_the_second_way_begins_anew_in_the_first(
+    switch: PtfSwitch, flow: FiveTuple, random: Random
+) -> None:
+    second = collide(flow, random, way=0)
+    assert ways(record(switch, flow, second)) == [0, 1]
+    switch.put(entries.timers(PASSED_US, LONG_US))
+    (found,) = record(switch, second)
+    assert found is not None
+    assert (found.way, found.bytes) == (0, len(datagram(second)))
+
+
 def test_an_expired_slot_is_taken_over(switch: PtfSwitch, flow: FiveTuple, random: Random) -> None:
     successor = collide(flow, random, way=0)
     record(switch, flow)

@@ -51,6 +51,11 @@ def question(source: str = ADDRESS, target: str = GATEWAY, **more: object) -> Pa
     )
 
 
+ARRIVED = Ether(src=MAC, dst=GATEWAY_MAC) / ARP(
+    op="is-at", hwsrc=MAC, psrc=ADDRESS, hwdst=GATEWAY_MAC, pdst=GATEWAY
+)
+
+
 def answer(source: str = ADDRESS, target: str = GATEWAY) -> Packet:
     return Ether(src=GATEWAY_MAC, dst=MAC) / ARP(
         op="is-at", hwsrc=GATEWAY_MAC, psrc=target, hwdst=MAC, pdst=source
@@ -81,7 +86,7 @@ def test_a_gateway_answers(routing: PtfSwitch, port: int, asked: Packet, answere
     "frame",
     [
         pytest.param(bytes(question(target=str(plan.SERVER.address.ip))), id="a host's address"),
-        pytest.param(bytes(answer()), id="an answer"),
+        pytest.param(bytes(ARRIVED), id="an answer to the gateway"),
         pytest.param(bytes(Ether(type=0x86DD) / Raw(bytes(40))), id="IPv6"),
         pytest.param(bytes(Ether() / Dot1Q(vlan=5) / question()[ARP]), id="ARP with a VLAN tag"),
         pytest.param(bytes(Ether(type=p4.MARKER_ETHERTYPE) / Raw(bytes(46))), id="a marker"),
