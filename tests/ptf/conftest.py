@@ -7,7 +7,6 @@ PTF_SEED chooses the random flows.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from ipaddress import IPv4Network
@@ -22,6 +21,8 @@ from ptf_network import PtfNetwork
 from ptf_switch import PtfSwitch
 
 from bmv2 import simple_switch, targets
+from bmv2.embedded.compiler import find_compiler
+from bmv2.embedded.errors import CompileError
 from bmv2.target import SwitchOptions
 from controlplane.config import SwitchConfig
 from controlplane.p4_constants import BUCKETS, CPU_PORT
@@ -36,8 +37,11 @@ GROUP = 1
 def _why_missing(target: str) -> str | None:
     if target == "simple_switch" and not simple_switch.is_installed():
         return "simple_switch_grpc is not on PATH"
-    if target == "embedded" and shutil.which("cc") is None:
-        return "no C compiler on PATH"
+    if target == "embedded":
+        try:
+            find_compiler()
+        except CompileError as error:
+            return str(error)
     return None
 
 

@@ -3,54 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """The field has this value."""
-
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lpm:
-    """The first `prefix` bits of the field are those of `value`."""
-
-    value: int
-    prefix: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ternary:
-    """The bits of the field under `mask` are those of `value`."""
-
-    value: int
-    mask: int
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The field is `low` … `high`, both included."""
-
-    low: int
-    high: int
-
-
-Match: TypeAlias = Exact | Lpm | Ternary | Range
-
-
-class TableFull(Exception):  # noqa: N818
-    """No more entries fit into the table."""
-
-
-class DuplicateEntry(Exception):  # noqa: N818
-    """The table has an entry with the same key and priority."""
-
+from bmv2.embedded.match import Match
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
 

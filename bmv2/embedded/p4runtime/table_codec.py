@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from finsy.proto import p4r
 
+from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.p4runtime import bitstring
-from bmv2.embedded.p4runtime.backend import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.p4runtime.errors import denied, invalid, unimplemented
 from bmv2.embedded.p4runtime.schema import Action, MatchField, MatchType, Table
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from finsy.proto import p4r
 
-from bmv2.embedded.p4runtime.backend import Backend, DuplicateEntry, TableFull
+from bmv2.embedded.errors import DuplicateEntry, TableFull
+from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, denied, invalid, not_found
 from bmv2.embedded.p4runtime.schema import Schema, Table
 from bmv2.embedded.p4runtime.table_codec import (

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from finsy.proto import p4d, p4r
 
+from bmv2.embedded.errors import DuplicateEntry, TableFull
+from bmv2.embedded.match import Match
 from bmv2.embedded.p4runtime import bitstring
-from bmv2.embedded.p4runtime.backend import Cells, DuplicateEntry, Match, TableFull
+from bmv2.embedded.p4runtime.backend import Cells
 
 
 @dataclass

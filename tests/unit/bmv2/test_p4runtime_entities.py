@@ -24,7 +24,7 @@ from p4rt_client import (
     update,
 )
 
-from bmv2.embedded.p4runtime.backend import Exact, Lpm, Ternary
+from bmv2.embedded.match import Exact, Lpm, Ternary
 
 FLOW_RULES = "UhaulIngress.flow_rules.flow_rules"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p4rt_client import IDS, program
 
-from bmv2.embedded.p4runtime.backend import Exact
+from bmv2.embedded.match import Exact
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
 from bmv2.embedded.p4runtime.schema import schema_of
 from bmv2.embedded.p4runtime.table_state import Entry, TableState

@@ -1,0 +1,194 @@
+"""Hashes and checksums as C functions over their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bmv2.embedded.codegen.expression import Expressions
+from bmv2.embedded.codegen.headers import emit_name
+from bmv2.embedded.codegen.layout import Layout
+from bmv2.embedded.codegen.names import comment
+from bmv2.embedded.codegen.storage import stores
+from bmv2.embedded.errors import UnsupportedProgram
+from bmv2.embedded.program.expression import Constant, Expression, FieldRef, HeaderRef
+from bmv2.embedded.program.model import Calculation, HashInput, Program
+
+# Algorithm to C function and bits of its result. BMv2's custom CRCs start as these.
+ALGORITHMS = {
+    "crc32": ("hash_crc32", 32),
+    "crc32_custom": ("hash_crc32", 32),
+    "crc16": ("hash_crc16", 16),
+    "crc16_custom": ("hash_crc16", 16),
+    "crcCCITT": ("hash_crc_ccitt", 16),
+    "csum16": ("hash_csum16", 16),
+    "cksum16": ("hash_csum16", 16),
+    "xor16": ("hash_xor16", 16),
+    "identity": ("hash_identity", 64),
+}
+
+_MAX_PACKET = 1 << 16
+
+
+class Calculations:
+    """The calculations of a program as C functions `calculation_N(c)`."""
+
+    def __init__(self, program: Program, layout: Layout, expressions: Expressions) -> None:
+        self._program = program
+        self._layout = layout
+        self._expressions = expressions
+        self._numbers = {name: place for place, name in enumerate(program.calculations)}
+
+    def call(self, name: str) -> str:
+        """C of a calculation's result. Raises UnsupportedProgram."""
+        if name not in self._numbers:
+            raise UnsupportedProgram(f"no calculation {name!r}")
+        return f"calculation_{self._numbers[name]}(c)"
+
+    def result_width(self, name: str) -> int:
+        """The bits of a calculation's result."""
+        return self.algorithm(self._program.calculations[name].algorithm)[1]
+
+    @staticmethod
+    def algorithm(name: str) -> tuple[str, int]:
+        """The C function and the bits of an algorithm. Raises UnsupportedProgram."""
+        if name not in ALGORITHMS:
+            raise UnsupportedProgram(f"hash algorithm {name!r}")
+        return ALGORITHMS[name]
+
+    def functions(self) -> str:
+        """All of them."""
+        return "\n".join(self._function(each) for each in self._program.calculations.values())
+
+    def _function(self, calculation: Calculation) -> str:
+        function, _ = self.algorithm(calculation.algorithm)
+        lines = [
+            f"static uint64_t calculation_{self._numbers[calculation.name]}"
+            f"(const struct context *c) {{ {comment(calculation.name)}"
+        ]
+        lines += self.buffer(calculation.inputs)
+        lines += [f"  return {function}(b, at);", "}"]
+        return "\n".join(lines)
+
+    def buffer(self, inputs: Sequence[HashInput]) -> list[str]:
+        """C that puts inputs one after the other into `b`; `at` is the count of bytes.
+
+        As in BMv2, fields of an invalid header are left out.
+        """
+        room = 16 + sum(self._room(each) for each in inputs)
+        storage = "static " if any(each.source is None for each in inputs) else ""
+        lines = [f"  {storage}uint8_t b[{room}];", "  uint32_t at = 0;", "  (void)c;"]
+        groups = self._groups(inputs)
+        if any(self._group_width(group) % 8 for group in groups):
+            return lines + self._bitwise(inputs)
+        for group in groups:
+            lines += self._group(group)
+        return lines
+
+    def _room(self, item: HashInput) -> int:
+        match item.source:
+            case None:
+                return _MAX_PACKET
+            case HeaderRef(name):
+                return sum(field.width for field in self._layout.type_of(name).fields) // 8 + 8
+            case _:
+                return item.width // 8 + 1
+
+    def _owner(self, source: Expression | None) -> str | None:
+        """The header whose validity decides about an input; None for no such header."""
+        if isinstance(source, FieldRef) and not self._layout.is_metadata(source.header):
+            return source.header
+        return None
+
+    def _is_plain(self, item: HashInput) -> bool:
+        """Whether an input is a number of constant width."""
+        if isinstance(item.source, FieldRef) and item.source.field != "$valid$":
+            return not self._expressions.places.field(item.source).field.is_varbit
+        return isinstance(item.source, FieldRef | Constant)
+
+    def _groups(self, inputs: Sequence[HashInput]) -> list[list[HashInput]]:
+        """Neighbours that are there or not together."""
+        groups: list[list[HashInput]] = []
+        for item in inputs:
+            last = groups[-1][-1] if groups else None
+            if (
+                last is not None
+                and self._is_plain(item)
+                and self._is_plain(last)
+                and self._owner(item.source) == self._owner(last.source)
+            ):
+                groups[-1].append(item)
+            else:
+                groups.append([item])
+        return groups
+
+    def _group_width(self, group: list[HashInput]) -> int:
+        return sum(item.width for item in group) if self._is_plain(group[0]) else 0
+
+    def _guard(self, source: Expression | None) -> str:
+        owner = self._owner(source)
+        return "" if owner is None else f"if ({self._layout.header(owner)}.valid) "
+
+    def _group(self, group: list[HashInput]) -> list[str]:
+        first = group[0].source
+        if not self._is_plain(group[0]):
+            return [self._whole(first)]
+        fields = [(self._number(item), item.width) for item in group]
+        body = " ".join(stores("p", fields))
+        size = self._group_width(group) // 8
+        return [f"  {self._guard(first)}{{ uint8_t *p = b + at; {body} at += {size}; }}"]
+
+    def _number(self, item: HashInput) -> str:
+        if item.source is None:
+            raise UnsupportedProgram("the payload is used as a number")
+        return self._expressions.stored(item.source, item.width)
+
+    def _whole(self, source: Expression | None) -> str:
+        """C that adds the payload, a header or a varbit."""
+        match source:
+            case None:
+                size = "c->length - c->parsed"
+                return f"  memcpy(b + at, c->data + c->parsed, {size}); at += {size};"
+            case HeaderRef(name):
+                place = self._layout.header(name)
+                call = f"{emit_name(self._layout, self._layout.type_of(name))}(b + at, &{place})"
+                return f"  if ({place}.valid) at += {call};"
+            case FieldRef():
+                place = self._expressions.places.field(source).text
+                return (
+                    f"  {self._guard(source)}{{ copy_bits(b + at, 0, {place}.bytes, 0, "
+                    f"{place}.bits); at += {place}.bits / 8; }}"
+                )
+            case _:
+                raise UnsupportedProgram(f"{type(source).__name__} is an input of a hash")
+
+    def _bitwise(self, inputs: Sequence[HashInput]) -> list[str]:
+        lines = ["  uint64_t bits = 0; memset(b, 0, sizeof b);"]
+        for item in inputs:
+            if not self._is_plain(item):
+                lines.append("  at = (uint32_t)(bits / 8);")
+                lines += [self._whole(item.source), "  bits = (uint64_t)at * 8;"]
+                continue
+            writer = "wide_put_bits" if item.width > 128 else "put_bits"
+            lines.append(
+                f"  {self._guard(item.source)}{{ {writer}(b, bits, {item.width}, "
+                f"{self._number(item)}); bits += {item.width}; }}"
+            )
+        lines.append("  at = (uint32_t)((bits + 7) / 8);")
+        return lines
+
+    def checksums(self) -> str:
+        """`verify_checksums` and `update_checksums`."""
+        verify = ["static void verify_checksums(struct context *c) {", "  (void)c;"]
+        update = ["static void update_checksums(struct context *c) {", "  (void)c;"]
+        for checksum in self._program.checksums:
+            place = self._expressions.places.field(FieldRef(checksum.header, checksum.field))
+            test = self._expressions.boolean(checksum.condition)
+            value = f"({self.call(checksum.calculation)}"
+            if place.field.width < 64:
+                value += f" & {(1 << place.field.width) - 1:#x}u"
+            value += ")"
+            if checksum.is_verified:
+                verify.append(f"  if ({test} && {place.text} != {value}) c->checksum_error = 1;")
+            if checksum.is_updated:
+                update.append(f"  if ({test}) {place.text} = {value};")
+        return "\n".join([*verify, "}", *update, "}"])

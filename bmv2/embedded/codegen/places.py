@@ -1,0 +1,135 @@
+"""Headers and fields that an expression names, as places in C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bmv2.embedded.codegen.layout import Layout
+from bmv2.embedded.errors import UnsupportedProgram
+from bmv2.embedded.program.expression import (
+    Constant,
+    Expression,
+    FieldRef,
+    HeaderRef,
+    Operation,
+    StackFieldRef,
+    StackRef,
+    UnionRef,
+    UnionStackFieldRef,
+    UnionStackRef,
+)
+from bmv2.embedded.program.model import Field, HeaderType, Stack
+
+VALID = "$valid$"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPlace:
+    """A header: its place in C, its type, and its name where it is known."""
+
+    text: str
+    type: HeaderType
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlace:
+    """A field: its place in C, what it is, and its header's place."""
+
+    text: str
+    field: Field
+    header: HeaderPlace
+
+
+class Places:
+    """Finds places. `index_text` compiles an index to a C expression, for stacks."""
+
+    def __init__(self, layout: Layout, index_text: Callable[[Expression], str]) -> None:
+        self._layout = layout
+        self._index_text = index_text
+
+    def header(self, expression: Expression) -> HeaderPlace:
+        """The header of an expression. Raises UnsupportedProgram."""
+        match expression:
+            case HeaderRef(name):
+                return self.named(name)
+            case Operation("dereference_header_stack", (StackRef(name), Constant(index))):
+                stack = self.stack(name)
+                if 0 <= index < len(stack.headers):
+                    return self.named(stack.headers[index])
+                return self._member(stack, str(len(stack.headers)))
+            case Operation("dereference_header_stack", (StackRef(name), index)):
+                stack = self.stack(name)
+                size = len(stack.headers)
+                return self._member(stack, f"stack_place({self._index_text(index)}, {size})")
+            case Operation("access_union_header", (union, Constant(member))):
+                headers = list(self.union_members(union))
+                return self.named(headers[member])
+            case _:
+                raise UnsupportedProgram(f"{type(expression).__name__} is used as a header")
+
+    def named(self, name: str) -> HeaderPlace:
+        """The header of a name. Raises UnsupportedProgram."""
+        return HeaderPlace(self._layout.header(name), self._layout.type_of(name), name)
+
+    def stack(self, name: str) -> Stack:
+        """The header stack of a name. Raises UnsupportedProgram."""
+        stack = self._layout.program.stacks.get(name)
+        if stack is None:
+            raise UnsupportedProgram(f"no header stack {name!r}")
+        return stack
+
+    def union_members(self, expression: Expression) -> tuple[str, ...]:
+        """The headers of the union of an expression. Raises UnsupportedProgram."""
+        program = self._layout.program
+        match expression:
+            case UnionRef(name) if name in program.unions:
+                return tuple(program.unions[name].members.values())
+            case Operation("dereference_union_stack", (UnionStackRef(name), Constant(index))):
+                unions = program.union_stacks[name].unions
+                return tuple(program.unions[unions[index]].members.values())
+            case _:
+                raise UnsupportedProgram("a header union whose place is not constant")
+
+    def field(self, expression: Expression) -> FieldPlace:
+        """The field of an expression; not `$valid$`. Raises UnsupportedProgram."""
+        match expression:
+            case FieldRef(header, name):
+                return self.field_of(self.named(header), name)
+            case StackFieldRef(name, field):
+                return self.field_of(self.last_of(name), field)
+            case UnionStackFieldRef(name, member, field):
+                return self.field_of(self._last_union_member(name, member), field)
+            case Operation("access_field", (header, Constant(index))):
+                place = self.header(header)
+                fields = place.type.fields
+                if index >= len(fields):
+                    raise UnsupportedProgram("access_field beyond the header's fields")
+                return self.field_of(place, fields[index].name)
+            case _:
+                raise UnsupportedProgram(f"{type(expression).__name__} is used as a field")
+
+    def field_of(self, header: HeaderPlace, name: str) -> FieldPlace:
+        """A field of a header. Raises UnsupportedProgram."""
+        field = self._layout.field_of(header.type, name)
+        return FieldPlace(f"{header.text}.{self._layout.field(header.type, name)}", field, header)
+
+    def last_of(self, stack_name: str) -> HeaderPlace:
+        """The header that was extracted last into a stack."""
+        stack = self.stack(stack_name)
+        text = f"{self._layout.stack(stack_name)}.next"
+        return self._member(stack, f"stack_place((u128){text} - 1, {len(stack.headers)})")
+
+    def _member(self, stack: Stack, index: str) -> HeaderPlace:
+        return HeaderPlace(f"{self._layout.stack(stack.name)}.at[{index}]", stack.type, None)
+
+    def _last_union_member(self, stack_name: str, member: str) -> HeaderPlace:
+        program = self._layout.program
+        unions = program.union_stacks[stack_name].unions
+        headers = [program.unions[union].members[member] for union in unions]
+        following = self._layout.union_stack_next(stack_name)
+        text = self._layout.header(headers[0])
+        for place, header in enumerate(headers[1:], start=2):
+            text = f"({following} == {place} ? &{self._layout.header(header)} : &{text})[0]"
+        return HeaderPlace(f"({text})", self._layout.type_of(headers[0]), None)

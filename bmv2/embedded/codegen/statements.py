@@ -1,0 +1,320 @@
+"""Primitives as C statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from bmv2.embedded.codegen.calculations import Calculations
+from bmv2.embedded.codegen.expression import Expressions
+from bmv2.embedded.codegen.headers import size_text
+from bmv2.embedded.codegen.layout import Layout
+from bmv2.embedded.codegen.places import VALID
+from bmv2.embedded.codegen.storage import constant
+from bmv2.embedded.errors import UnsupportedProgram
+from bmv2.embedded.program.expression import (
+    Constant,
+    Expression,
+    FieldRef,
+    HeaderRef,
+    ObjectRef,
+    StackRef,
+    UnionRef,
+    UnionStackRef,
+)
+from bmv2.embedded.program.model import Primitive, Program
+
+Operands: TypeAlias = tuple[Expression, ...]
+
+
+class Statements:
+    """Compiles primitives of one action, or of the parser."""
+
+    def __init__(
+        self,
+        program: Program,
+        layout: Layout,
+        expressions: Expressions,
+        calculations: Calculations,
+    ) -> None:
+        self._program = program
+        self._layout = layout
+        self._expressions = expressions
+        self._calculations = calculations
+        self._compilers: dict[str, Callable[[Operands], str]] = {
+            "assign": self._assign,
+            "assign_VL": self._assign,
+            "modify_field": self._assign,
+            "assign_header": self._assign_header,
+            "copy_header": self._assign_header,
+            "assign_union": self._assign_union,
+            "assign_header_stack": self._assign_stack,
+            "assign_union_stack": self._assign_union_stack,
+            "add_header": self._add_header,
+            "remove_header": self._remove_header,
+            "push": self._push,
+            "pop": self._pop,
+            "modify_field_with_hash_based_offset": self._hash,
+            "count": self._count,
+            "register_read": self._register_read,
+            "register_write": self._register_write,
+            "execute_meter": self._execute_meter,
+            "modify_field_rng_uniform": self._random,
+            "generate_digest": self._digest,
+            "clone_ingress_pkt_to_egress": self._clone,
+            "clone_egress_pkt_to_egress": self._clone,
+            "resubmit": lambda operands: f"c->resubmit_list = {self._u64(operands[0])};",
+            "recirculate": lambda operands: f"c->recirculate_list = {self._u64(operands[0])};",
+            "truncate": lambda operands: f"c->truncate_to = (uint32_t){self._u64(operands[0])};",
+            "mark_to_drop": self._mark_to_drop,
+            "drop": self._mark_to_drop,
+            "exit": lambda _: "c->exit = true; return;",
+            "assert": self._assert,
+            "assume": self._assert,
+            "log_msg": lambda _: "",
+            "no_op": lambda _: "",
+        }
+
+    def block(self, primitives: tuple[Primitive, ...]) -> list[str]:
+        """The statements of a list of primitives, jumps within it included."""
+        targets = {
+            _jump_target(primitive) for primitive in primitives if _is_jump(primitive.operation)
+        }
+        lines: list[str] = []
+        for place, primitive in enumerate(primitives):
+            if place in targets:
+                lines.append(f"label_{place}:;")
+            lines.append(self.statement(primitive))
+        if targets - set(range(len(primitives))):
+            lines.append(f"label_{len(primitives)}:;")
+        return [line for line in lines if line]
+
+    def statement(self, primitive: Primitive) -> str:
+        """One primitive. Raises UnsupportedProgram."""
+        operands = primitive.operands
+        if primitive.operation == "_jump":
+            return f"goto label_{_jump_target(primitive)};"
+        if primitive.operation == "_jump_if_zero":
+            test = self._expressions.boolean(operands[0])
+            return f"if (!({test})) goto label_{_jump_target(primitive)};"
+        compiler = self._compilers.get(primitive.operation)
+        if compiler is None:
+            raise UnsupportedProgram(f"primitive {primitive.operation!r}")
+        return compiler(operands)
+
+    def _u64(self, expression: Expression) -> str:
+        return self._expressions.modular(expression, 64)
+
+    # --- assignments --------------------------------------------------------------------------
+
+    def assign_to(self, target: Expression, source: Expression) -> str:
+        """An assignment to a field."""
+        if isinstance(target, FieldRef) and target.field == VALID:
+            place = self._layout.header(target.header)
+            return f"{place}.valid = {self._expressions.boolean(source)};"
+        place = self._expressions.places.field(target)
+        if place.field.is_varbit:
+            return f"{place.text} = {self._expressions.places.field(source).text};"
+        return f"{place.text} = {self._expressions.stored(source, place.field.width)};"
+
+    def _assign(self, operands: Operands) -> str:
+        return self.assign_to(operands[0], operands[1])
+
+    def _assign_header(self, operands: Operands) -> str:
+        target = self._expressions.places.header(operands[0])
+        source = self._expressions.places.header(operands[1])
+        copy = f"if ({source.text}.valid) {{ {target.text} = {source.text};"
+        copy += f" {self._invalidate_others(target.name)} }}"
+        return f"{copy} else {target.text}.valid = 0;"
+
+    def _invalidate_others(self, name: str | None) -> str:
+        if name is None:
+            return ""
+        return " ".join(f"{each}.valid = 0;" for each in self._layout.others_of_union(name))
+
+    def _copy_members(self, target: Expression, source: Expression) -> str:
+        pairs = zip(
+            self._expressions.places.union_members(target),
+            self._expressions.places.union_members(source),
+            strict=True,
+        )
+        return " ".join(
+            f"{self._layout.header(one)} = {self._layout.header(other)};" for one, other in pairs
+        )
+
+    def _assign_union(self, operands: Operands) -> str:
+        return self._copy_members(operands[0], operands[1])
+
+    def _assign_stack(self, operands: Operands) -> str:
+        target, source = operands
+        if not isinstance(target, StackRef) or not isinstance(source, StackRef):
+            raise UnsupportedProgram("assign_header_stack of what is no header stack")
+        size = len(self._expressions.places.stack(target.name).headers)
+        to, of = self._layout.stack(target.name), self._layout.stack(source.name)
+        return f"memcpy({to}.at, {of}.at, {size} * sizeof {to}.at[0]); {to}.next = {of}.next;"
+
+    def _assign_union_stack(self, operands: Operands) -> str:
+        target, source = operands
+        if not isinstance(target, UnionStackRef) or not isinstance(source, UnionStackRef):
+            raise UnsupportedProgram("assign_union_stack of what is no stack of unions")
+        stacks = self._program.union_stacks
+        lines = [
+            self._copy_members(UnionRef(one), UnionRef(other))
+            for one, other in zip(
+                stacks[target.name].unions, stacks[source.name].unions, strict=True
+            )
+        ]
+        following = self._layout.union_stack_next
+        lines.append(f"{following(target.name)} = {following(source.name)};")
+        return " ".join(lines)
+
+    # --- headers --------------------------------------------------------------------------------
+
+    def _add_header(self, operands: Operands) -> str:
+        place = self._expressions.places.header(operands[0])
+        if place.name is not None and self._layout.is_metadata(place.name):
+            return ""
+        fixed = place.type.width // 8
+        body = f"memset(&{place.text}, 0, sizeof {place.text}); {place.text}.valid = 1;"
+        body += f" c->packet_length += {fixed}; {self._invalidate_others(place.name)}"
+        return f"if (!{place.text}.valid) {{ {body} }}"
+
+    def _remove_header(self, operands: Operands) -> str:
+        place = self._expressions.places.header(operands[0])
+        if place.name is not None and self._layout.is_metadata(place.name):
+            return ""
+        size = str(place.type.width // 8)
+        if place.name is not None:
+            size = size_text(self._layout, place.name)
+        return f"if ({place.text}.valid) {{ c->packet_length -= {size}; {place.text}.valid = 0; }}"
+
+    def _stack_shift(self, operands: Operands, function: str) -> str:
+        stack, number = operands
+        if not isinstance(stack, StackRef):
+            raise UnsupportedProgram(f"{function} of what is no header stack")
+        size = len(self._expressions.places.stack(stack.name).headers)
+        place = self._layout.stack(stack.name)
+        call = f"{function}({place}.at, sizeof {place}.at[0], {size}, "
+        call += f"{self._u64(number)}, &{place}.next)"
+        cleared = f"for (uint32_t i = clear.from; i < clear.to; i++) {place}.at[i].valid = 0;"
+        return f"{{ const struct stack_part clear = {call}; {cleared} }}"
+
+    def _push(self, operands: Operands) -> str:
+        return self._stack_shift(operands, "stack_push")
+
+    def _pop(self, operands: Operands) -> str:
+        return self._stack_shift(operands, "stack_pop")
+
+    # --- externs --------------------------------------------------------------------------------
+
+    def _object(self, operand: Expression, kind: str) -> str:
+        if not isinstance(operand, ObjectRef) or operand.kind != kind:
+            raise UnsupportedProgram(f"an operand that should be a {kind}")
+        return operand.name
+
+    def _hash(self, operands: Operands) -> str:
+        target, base, calculation, size = operands
+        place = self._expressions.places.field(target)
+        value = self._calculations.call(self._object(calculation, "calculation"))
+        if isinstance(size, Constant) and size.value > 0:
+            if size.value < 1 << 64 and size.value & (size.value - 1):
+                value = f"{value} % {constant(size.value)}"
+            elif size.value < 1 << 64:
+                value = f"({value} & {constant(size.value - 1)})"
+        else:
+            value = f"hash_modulo({value}, {self._u64(size)})"
+        if base != Constant(0):
+            value = f"{value} + {self._u64(base)}"
+        width = place.field.width
+        if width < 64:
+            value = f"({value}) & {constant((1 << width) - 1)}"
+        if width > 128:
+            value = f"wide_of_u({value})"
+        return f"{place.text} = {value};"
+
+    def _count(self, operands: Operands) -> str:
+        name = self._object(operands[0], "counter")
+        number = list(self._program.counters).index(name)
+        size = self._program.counters[name].size
+        return (
+            f"{{ const u128 i = {self._expressions.exact(operands[1]).to('u128')}; "
+            f"if (i < {size}) counter_add(&counter_{number}[i], c->ingress_length); }}"
+        )
+
+    def _register(self, operand: Expression) -> tuple[str, int, int]:
+        """A register's C name, size and width."""
+        name = self._object(operand, "register")
+        number = list(self._program.registers).index(name)
+        register = self._program.registers[name]
+        return f"register_{number}", register.size, register.width
+
+    def _register_read(self, operands: Operands) -> str:
+        target, array, index = operands
+        name, size, register_width = self._register(array)
+        place = self._expressions.places.field(target)
+        value = f"{name}[i]"
+        if place.field.width < register_width and register_width <= 128:
+            value = f"{value} & {constant((1 << place.field.width) - 1)}"
+        elif place.field.width > 128 >= register_width:
+            value = f"wide_of_u({value})"
+        text = self._expressions.exact(index).to("u128")
+        return f"{{ const u128 i = {text}; if (i < {size}) {place.text} = {value}; }}"
+
+    def _register_write(self, operands: Operands) -> str:
+        array, index, source = operands
+        name, size, width = self._register(array)
+        text = self._expressions.exact(index).to("u128")
+        value = self._expressions.stored(source, width)
+        return f"{{ const u128 i = {text}; if (i < {size}) {name}[i] = {value}; }}"
+
+    def _execute_meter(self, operands: Operands) -> str:
+        name = self._object(operands[0], "meter")
+        number = list(self._program.meters).index(name)
+        size = self._program.meters[name].size
+        place = self._expressions.places.field(operands[2])
+        text = self._expressions.exact(operands[1]).to("u128")
+        return (
+            f"{{ const u128 i = {text}; if (i < {size}) {place.text} = "
+            f"meter_execute(&meter_{number}[i], c->now_ns, c->ingress_length); }}"
+        )
+
+    def _random(self, operands: Operands) -> str:
+        target, low, high = operands
+        place = self._expressions.places.field(target)
+        call = f"random_between(low, high) & {constant((1 << min(place.field.width, 64)) - 1)}"
+        return (
+            f"{{ const uint64_t low = {self._u64(low)}, high = {self._u64(high)}; "
+            f"if (low <= high) {place.text} = {call}; }}"
+        )
+
+    # --- the packet ------------------------------------------------------------------------------
+
+    def _digest(self, operands: Operands) -> str:
+        return f"c->digest_list = (uint32_t){self._u64(operands[1])};"
+
+    def _clone(self, operands: Operands) -> str:
+        session, fields = operands
+        return (
+            f"c->is_cloned = true; c->clone_session = (uint16_t){self._u64(session)}; "
+            f"c->clone_list = (uint32_t){self._u64(fields)};"
+        )
+
+    def _mark_to_drop(self, operands: Operands) -> str:
+        if operands and operands[0] != HeaderRef("standard_metadata"):
+            raise UnsupportedProgram("mark_to_drop of what is not the standard metadata")
+        standard = self._layout.standard
+        return f"{standard('egress_spec')} = DROP_PORT; {standard('mcast_grp')} = 0;"
+
+    def _assert(self, operands: Operands) -> str:
+        return f"if (!({self._expressions.boolean(operands[0])})) c->has_failed = true;"
+
+
+def _is_jump(operation: str) -> bool:
+    return operation in ("_jump", "_jump_if_zero")
+
+
+def _jump_target(primitive: Primitive) -> int:
+    target = primitive.operands[-1]
+    if not isinstance(target, Constant):
+        raise UnsupportedProgram("a jump to a place that is not constant")
+    return target.value

@@ -1,0 +1,303 @@
+"""A compiled program that forwards packets in a thread of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bmv2.embedded.codegen.generate import generate
+from bmv2.embedded.codegen.tables import TableNumbers, number_tables
+from bmv2.embedded.compiler import compile_library
+from bmv2.embedded.errors import CompileError, DuplicateEntry, TableFull, UnsupportedProgram
+from bmv2.embedded.library import FateCounts, Library, PortCounts, words
+from bmv2.embedded.match import Match
+from bmv2.embedded.p4runtime.backend import Cells
+from bmv2.embedded.program.load import load_program
+from bmv2.embedded.program.model import Action, Program, Table
+from bmv2.embedded.table_keys import argument_words, constant_match, has_priority, key_words
+
+__all__ = ["CompileError", "Dataplane", "UnsupportedProgram"]
+
+_TABLE_FULL, _DUPLICATE, _NO_ENTRY, _NO_MEMORY = -1, -2, -3, -4
+_RECEIVE_ROOM = 4 << 20
+_NO_ACTION = 0xFFFFFFFF
+
+
+class Dataplane:
+    """One program with its ports, tables and arrays. Names are those of the JSON.
+
+    Everything but `start` and `stop` may be called at any time between the two, and
+    before. Methods raise KeyError for a name that the program does not have.
+    """
+
+    def __init__(
+        self, program: Program, image: bytes, *, ports: Mapping[int, str | None], cpu_port: int
+    ) -> None:
+        """Loads a compiled program. Raises CompileError."""
+        self.program = program
+        self._ports = dict(ports)
+        self._cpu_port = cpu_port
+        self._library = Library(image)
+        self._call = self._library.call
+        self._tables = {table.name: table for table in program.tables()}
+        self._numbers = number_tables(program)
+        self._registers = {name: place for place, name in enumerate(program.registers)}
+        self._counters = {name: place for place, name in enumerate(program.counters)}
+        self._is_stopped = False
+        self._receive_room = ctypes.create_string_buffer(_RECEIVE_ROOM)
+        _check(self._call.switch_prepare(), "the data plane cannot be prepared")
+        for name in self._numbers:
+            self.table_reset_default(name)
+            self._add_constant_entries(self._tables[name])
+
+    @classmethod
+    def load(cls, program: bytes, *, ports: Mapping[int, str | None], cpu_port: int) -> Dataplane:
+        """Compiles the JSON of p4c. `ports` is number to interface, None for a virtual port.
+
+        Raises UnsupportedProgram and CompileError.
+        """
+        model = load_program(program)
+        return cls(model, compile_library(generate(model)), ports=ports, cpu_port=cpu_port)
+
+    # --- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Opens the ports in the caller's network namespace and starts to forward.
+
+        Raises OSError with the name of the interface that cannot be opened.
+        """
+        for number, interface in {**self._ports, self._cpu_port: None}.items():
+            name = None if interface is None else interface.encode()
+            _check(self._call.switch_add_port(number, name), f"interface {interface}")
+        _check(self._call.switch_start(), "the data plane's thread")
+
+    def stop(self) -> None:
+        """Stops forwarding for good. Stopping twice is no error."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._call.switch_stop()
+
+    # --- packets ----------------------------------------------------------------------------
+
+    def send(self, port: int, packet: bytes) -> None:
+        """Sends a packet into the pipeline as if it came in by a port.
+
+        Raises OSError when more than 64 MB wait.
+        """
+        _check(self._call.switch_send(port, packet, len(packet)), "the queue of packets is full")
+
+    def receive(self) -> list[tuple[int, bytes]]:
+        """Takes the packets that left by virtual ports, the CPU port among them, in order."""
+        packets: list[tuple[int, bytes]] = []
+        while used := self._call.switch_receive(self._receive_room, _RECEIVE_ROOM):
+            data = ctypes.string_at(self._receive_room, used)
+            place = 0
+            while place < used:
+                port = int.from_bytes(data[place : place + 4], "little")
+                length = int.from_bytes(data[place + 4 : place + 8], "little")
+                packets.append((port, data[place + 8 : place + 8 + length]))
+                place += 8 + length
+        return packets
+
+    def send_packet_out(self, packet: bytes) -> None:
+        """Sends a packet into the pipeline as if it came in by the CPU port."""
+        self.send(self._cpu_port, packet)
+
+    def packet_in_fileno(self) -> int:
+        """A descriptor that is readable while packets of virtual ports wait."""
+        return self._call.switch_receive_descriptor()
+
+    def receive_packet_ins(self) -> list[bytes]:
+        """Takes the packets for the controller that wait, in order."""
+        return [packet for port, packet in self.receive() if port == self._cpu_port]
+
+    # --- tables -----------------------------------------------------------------------------
+
+    def table_add(
+        self, table: str, key: Sequence[Match], priority: int, action: str, params: Sequence[int]
+    ) -> int:
+        """Adds an entry; its handle. The larger priority wins.
+
+        Raises TableFull, DuplicateEntry.
+        """
+        return self._add(self._tables[table], key, priority, self._action(table, action), params)
+
+    def table_modify(self, table: str, handle: int, action: str, params: Sequence[int]) -> None:
+        """Gives an entry another action."""
+        numbers, chosen = self._numbers[table], self._action(table, action)
+        data = words(argument_words(chosen, params, numbers.data_words))
+        code = self._call.switch_table_modify(numbers.number, handle, chosen.id, data)
+        _check_entry(table, handle, code)
+
+    def table_delete(self, table: str, handle: int) -> None:
+        """Removes an entry."""
+        code = self._call.switch_table_delete(self._numbers[table].number, handle)
+        _check_entry(table, handle, code)
+
+    def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:
+        """Gives a table another default action."""
+        self._set_default(self._numbers[table], self._action(table, action), params)
+
+    def table_reset_default(self, table: str) -> None:
+        """Gives a table the default action of the program again."""
+        entry, numbers = self._tables[table].default, self._numbers[table]
+        if entry is None:
+            nothing = words([0] * numbers.data_words)
+            self._call.switch_table_set_default(numbers.number, _NO_ACTION, nothing)
+        else:
+            action = self.program.actions[entry.action_id]
+            self._set_default(numbers, action, entry.arguments)
+
+    def entry_counter(self, table: str, handle: int | None) -> tuple[int, int]:
+        """Packets and bytes of an entry's direct counter; of the misses without a handle."""
+        packets, bytes_ = ctypes.c_uint64(), ctypes.c_uint64()
+        code = self._call.switch_entry_counter(
+            self._numbers[table].number,
+            -1 if handle is None else handle,
+            ctypes.byref(packets),
+            ctypes.byref(bytes_),
+        )
+        _check_entry(table, handle, code)
+        return packets.value, bytes_.value
+
+    def set_entry_counter(
+        self, table: str, handle: int | None, packets: int, byte_count: int
+    ) -> None:
+        """Sets an entry's direct counter, or that of the misses."""
+        number = self._numbers[table].number
+        place = -1 if handle is None else handle
+        code = self._call.switch_set_entry_counter(number, place, packets, byte_count)
+        _check_entry(table, handle, code)
+
+    def entry_idle_ns(self, table: str, handle: int) -> int:
+        """How long ago an entry was hit, or inserted."""
+        idle = self._call.switch_entry_idle_ns(self._numbers[table].number, handle)
+        _check_entry(table, handle, min(idle, 0))
+        return idle
+
+    def _action(self, table: str, name: str) -> Action:
+        for number in self._tables[table].actions:
+            if self.program.actions[number].name == name:
+                return self.program.actions[number]
+        raise KeyError(f"table {table} has no action {name}")
+
+    def _add(
+        self,
+        table: Table,
+        key: Sequence[Match],
+        priority: int,
+        action: Action,
+        params: Sequence[int],
+    ) -> int:
+        numbers, key_parts = self._numbers[table.name], key_words(table, key)
+        result: int = self._call.switch_table_add(
+            numbers.number,
+            words(key_parts.low),
+            words(key_parts.high),
+            words(key_parts.mask),
+            priority if has_priority(table) else key_parts.prefix,
+            action.id,
+            words(argument_words(action, params, numbers.data_words)),
+        )
+        if result == _TABLE_FULL:
+            raise TableFull(f"table {table.name} is full: {table.size} entries")
+        if result == _DUPLICATE:
+            raise DuplicateEntry(f"table {table.name} has this entry")
+        if result < 0:
+            raise MemoryError(f"table {table.name}: no memory for another entry")
+        return result
+
+    def _set_default(self, numbers: TableNumbers, action: Action, params: Sequence[int]) -> None:
+        data = words(argument_words(action, params, numbers.data_words))
+        self._call.switch_table_set_default(numbers.number, action.id, data)
+
+    def _add_constant_entries(self, table: Table) -> None:
+        for entry in table.entries:
+            key = [constant_match(match) for match in entry.key]
+            action = self.program.actions[entry.action_id]
+            # The program's smaller number wins, here the larger one.
+            self._add(table, key, -entry.priority, action, entry.arguments)
+
+    # --- arrays -----------------------------------------------------------------------------
+
+    def counter_read(self, name: str, index: int) -> tuple[int, int]:
+        """Packets and bytes of a counter's cell. Raises IndexError."""
+        packets, bytes_ = ctypes.c_uint64(), ctypes.c_uint64()
+        self._check_index(name, index, self.program.counters[name].size)
+        self._call.switch_counter_read(
+            self._counters[name], index, ctypes.byref(packets), ctypes.byref(bytes_)
+        )
+        return packets.value, bytes_.value
+
+    def counter_write(self, name: str, index: int, packets: int, byte_count: int) -> None:
+        """Sets a counter's cell. Raises IndexError."""
+        self._check_index(name, index, self.program.counters[name].size)
+        self._call.switch_counter_write(self._counters[name], index, packets, byte_count)
+
+    def register_read(self, name: str) -> Cells:
+        """All cells as they were at one moment: uint64 of shape (size,).
+
+        Of cells wider than 64 bits the shape is (size, words), the lowest word first.
+        """
+        register = self.program.registers[name]
+        count = self._cell_bytes(name) // 8
+        shape = (register.size,) if count == 1 else (register.size, count)
+        cells = np.zeros(shape, np.uint64)
+        self._call.switch_register_read(self._registers[name], cells.ctypes.data)
+        return cells
+
+    def register_write(self, name: str, index: int, value: int) -> None:
+        """Sets a register's cell. Raises IndexError."""
+        register = self.program.registers[name]
+        self._check_index(name, index, register.size)
+        cell = (value & (1 << register.width) - 1).to_bytes(self._cell_bytes(name), "little")
+        self._call.switch_register_write(self._registers[name], index, cell)
+
+    def register_messages(self, name: str, register_id: int, first: int, count: int) -> bytes:
+        """Cells as a serialised p4.v1.ReadResponse, one entity a cell. Raises IndexError."""
+        size = self.program.registers[name].size
+        if count <= 0:
+            return b""
+        self._check_index(name, first, size)
+        self._check_index(name, first + count - 1, size)
+        room = ctypes.create_string_buffer(self._call.switch_register_message_room(count))
+        used = self._call.switch_register_message(
+            self._registers[name], register_id, first, count, room
+        )
+        return ctypes.string_at(room, used)
+
+    def _cell_bytes(self, name: str) -> int:
+        return self._call.switch_register_cell_bytes(self._registers[name])
+
+    @staticmethod
+    def _check_index(name: str, index: int, size: int) -> None:
+        if not 0 <= index < size:
+            raise IndexError(f"{name}: index {index} is not below its size {size}")
+
+    # --- counts -----------------------------------------------------------------------------
+
+    def port_counts(self, number: int) -> PortCounts:
+        """What came in and went out by a port. Raises KeyError."""
+        counts = PortCounts()
+        if self._call.switch_port_counts(number, ctypes.byref(counts)):
+            raise KeyError(f"no port {number}")
+        return counts
+
+    def fate_counts(self) -> FateCounts:
+        """What became of the packets that went out by no port."""
+        counts = FateCounts()
+        self._call.switch_fate_counts(ctypes.byref(counts))
+        return counts
+
+
+def _check(error: int, what: str) -> None:
+    if error:
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+def _check_entry(table: str, handle: int | None, code: int) -> None:
+    if code < 0:
+        raise KeyError(f"table {table} has no entry with handle {handle}")

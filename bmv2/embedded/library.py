@@ -1,0 +1,92 @@
+"""The compiled program's functions, typed. Each `Library` has a state of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+
+from bmv2.embedded.errors import CompileError
+
+_U8, _U16, _U32, _U64 = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64
+_I32, _I64, _BOOL = ctypes.c_int32, ctypes.c_int64, ctypes.c_bool
+_WORDS = ctypes.POINTER(_U64)
+_BYTES = ctypes.c_char_p
+_RAW = ctypes.c_void_p
+
+
+class PortCounts(ctypes.Structure):
+    """`struct port_counts`."""
+
+    _fields_ = tuple(
+        (name, _U64)
+        for name in (
+            "received", "received_bytes", "sent", "sent_bytes", "too_long", "send_errors"
+        )
+    )  # fmt: skip
+
+
+class FateCounts(ctypes.Structure):
+    """`struct fate_counts`."""
+
+    _fields_ = tuple(
+        (name, _U64)
+        for name in ("dropped", "no_port", "loop_full", "failed", "to_cpu_full", "from_cpu_full")
+    )
+
+
+_SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
+    "prepare": (ctypes.c_int, ()),
+    "add_port": (ctypes.c_int, (_U32, _BYTES)),
+    "start": (ctypes.c_int, ()),
+    "stop": (None, ()),
+    "release": (None, ()),
+    "send": (ctypes.c_int, (_U32, _BYTES, _U32)),
+    "receive_descriptor": (ctypes.c_int, ()),
+    "receive": (_U64, (_RAW, _U64)),
+    "table_add": (_I64, (_U32, _WORDS, _WORDS, _WORDS, _I32, _U32, _WORDS)),
+    "table_modify": (ctypes.c_int, (_U32, _U32, _U32, _WORDS)),
+    "table_delete": (ctypes.c_int, (_U32, _U32)),
+    "table_set_default": (None, (_U32, _U32, _WORDS)),
+    "entry_counter": (ctypes.c_int, (_U32, _I64, _WORDS, _WORDS)),
+    "set_entry_counter": (ctypes.c_int, (_U32, _I64, _U64, _U64)),
+    "entry_idle_ns": (_I64, (_U32, _U32)),
+    "counter_read": (None, (_U32, _U32, _WORDS, _WORDS)),
+    "counter_write": (None, (_U32, _U32, _U64, _U64)),
+    "register_cell_bytes": (_U32, (_U32,)),
+    "register_read": (None, (_U32, _RAW)),
+    "register_write": (None, (_U32, _U32, _BYTES)),
+    "register_message_room": (_U64, (_U32,)),
+    "register_message": (_U64, (_U32, _U32, _U32, _U32, _RAW)),
+    "set_replication": (
+        ctypes.c_int,
+        (_U32, _U32, _BOOL, _U32, ctypes.POINTER(_U32), ctypes.POINTER(_U16), _U32),
+    ),
+    "port_counts": (ctypes.c_int, (_U32, ctypes.POINTER(PortCounts))),
+    "fate_counts": (None, (ctypes.POINTER(FateCounts),)),
+}
+
+
+class Library:
+    """The functions of api.h, as methods of `call`."""
+
+    def __init__(self, image: bytes) -> None:
+        """Loads a library of its own from its bytes. Raises CompileError."""
+        # Of one file the loader would make one library, with one state.
+        descriptor = os.memfd_create("uhaul-program", os.MFD_CLOEXEC)
+        try:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(image)
+            self.call = ctypes.CDLL(f"/proc/self/fd/{descriptor}", use_errno=True)
+        except OSError as error:
+            raise CompileError(f"the compiled program cannot be loaded: {error}") from error
+        finally:
+            os.close(descriptor)
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(self.call, f"switch_{name}")
+            function.restype, function.argtypes = result, list(arguments)
+
+
+def words(values: Sequence[int]) -> ctypes.Array[ctypes.c_uint64]:
+    """An array of 64-bit words."""
+    return (_U64 * max(1, len(values)))(*values)

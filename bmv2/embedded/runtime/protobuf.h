@@ -1,0 +1,54 @@
+/* Register cells as P4Runtime messages, without an object for each cell. */
+#ifndef PROTOBUF_H
+#define PROTOBUF_H
+
+#define ENTITY_REGISTER_ENTRY 11
+
+/* The most bytes of one cell's entity: tags, lengths and varints around the value. */
+#define ENTITY_ROOM 64
+
+static uint8_t *put_varint(uint8_t *p, uint64_t value) {
+    for (; value >= 0x80; value >>= 7) *p++ = (uint8_t)(value | 0x80);
+    *p++ = (uint8_t)value;
+    return p;
+}
+
+static uint32_t varint_size(uint64_t value) {
+    uint32_t size = 1;
+    for (; value >= 0x80; value >>= 7) size++;
+    return size;
+}
+
+/* One ReadResponse.entities element: Entity.register_entry {register_id, index {index},
+ * data {bitstring}}. The bitstring has no leading zero bytes (P4Runtime, section 8.3). */
+static uint8_t *put_register_entity(uint8_t *p, uint32_t register_id, uint32_t index, u128 value) {
+    uint8_t bytes[16];
+    uint32_t count = 0;
+    for (int shift = 120; shift >= 0; shift -= 8) {
+        const uint8_t byte = (uint8_t)(value >> shift);
+        if (byte || count || shift == 0) bytes[count++] = byte;
+    }
+    const uint32_t index_size = index ? 1 + varint_size(index) : 0;
+    const uint32_t data_size = 2 + count;
+    const uint32_t entry_size = 1 + varint_size(register_id) + 2 + index_size + 2 + data_size;
+    p = put_varint(p, 1 << 3 | 2); /* ReadResponse.entities */
+    p = put_varint(p, 1 + varint_size(entry_size) + entry_size);
+    p = put_varint(p, ENTITY_REGISTER_ENTRY << 3 | 2);
+    p = put_varint(p, entry_size);
+    p = put_varint(p, 1 << 3); /* RegisterEntry.register_id */
+    p = put_varint(p, register_id);
+    p = put_varint(p, 2 << 3 | 2); /* RegisterEntry.index */
+    p = put_varint(p, index_size);
+    if (index) {
+        p = put_varint(p, 1 << 3); /* Index.index */
+        p = put_varint(p, index);
+    }
+    p = put_varint(p, 3 << 3 | 2); /* RegisterEntry.data */
+    p = put_varint(p, data_size);
+    p = put_varint(p, 1 << 3 | 2); /* P4Data.bitstring */
+    p = put_varint(p, count);
+    memcpy(p, bytes, count);
+    return p + count;
+}
+
+#endif

@@ -1,0 +1,270 @@
+/* The v1model architecture as BMv2's simple_switch builds it: parser, ingress, replication,
+ * egress, deparser. Each packet runs through to its end; there are no queues in between. */
+#ifndef V1MODEL_H
+#define V1MODEL_H
+
+#include <time.h>
+
+enum {
+    INSTANCE_NORMAL = 0,
+    INSTANCE_INGRESS_CLONE = 1,
+    INSTANCE_EGRESS_CLONE = 2,
+    INSTANCE_RECIRCULATED = 4,
+    INSTANCE_REPLICATED = 5,
+    INSTANCE_RESUBMITTED = 6,
+};
+
+#define MAX_LOOPED 1024
+
+struct replica {
+    uint32_t port;
+    uint16_t rid;
+};
+
+/* A multicast group or a clone session. */
+struct replication {
+    uint32_t id;
+    uint32_t count;
+    uint32_t truncate_to; /* UINT32_MAX: not at all */
+    struct replica *replicas;
+};
+
+struct replications {
+    struct replication *all;
+    uint32_t count;
+};
+
+/* A packet that goes through the ingress once more. */
+struct looped {
+    struct looped *next;
+    struct context context;
+    uint8_t bytes[];
+};
+
+static struct replications multicast_groups, clone_sessions;
+static struct looped *looped_first, **looped_last = &looped_first;
+static uint32_t looped_count;
+static struct queue virtual_out;
+static uint64_t start_ns;
+static struct {
+    uint64_t dropped, no_port, loop_full, failed;
+} fates;
+
+static uint64_t clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t switch_us(uint64_t now_ns) { return (now_ns - start_ns) / 1000; }
+
+static const struct replication *replication_find(const struct replications *in, uint32_t id) {
+    for (uint32_t i = 0; i < in->count; i++)
+        if (in->all[i].id == id) return &in->all[i];
+    return NULL;
+}
+
+static void context_start(struct context *c, const uint8_t *data, uint32_t length) {
+    c->data = data;
+    c->length = c->ingress_length = length;
+    c->packet_length = (int32_t)length;
+    c->parsed = 0;
+    c->truncate_to = UINT32_MAX;
+    c->parser_error = 0;
+    c->clone_list = c->resubmit_list = c->recirculate_list = c->digest_list = 0;
+    c->checksum_error = 0;
+    c->is_cloned = c->exit = c->has_failed = false;
+}
+
+static void loop_put(struct context *c, const uint8_t *head, uint32_t head_length,
+                     const uint8_t *tail, uint32_t tail_length) {
+    const uint32_t length = head_length + tail_length;
+    struct looped *packet =
+        looped_count < MAX_LOOPED ? malloc(sizeof *packet + length) : NULL;
+    if (!packet) {
+        fates.loop_full++;
+        return;
+    }
+    packet->next = NULL;
+    packet->context = *c;
+    if (head_length) memcpy(packet->bytes, head, head_length);
+    if (tail_length) memcpy(packet->bytes + head_length, tail, tail_length);
+    context_start(&packet->context, packet->bytes, length);
+    *looped_last = packet;
+    looped_last = &packet->next;
+    looped_count++;
+}
+
+/* A context for a copy of a packet: no metadata but those of a field list. */
+static void copy_start(struct context *copy, const struct context *source, uint32_t list,
+                       uint32_t type) {
+    memset(&copy->phv, 0, sizeof copy->phv);
+    copy->now_ns = source->now_ns;
+    copy_fields(copy, source, list);
+    STANDARD_INSTANCE_TYPE(copy) = type;
+}
+
+static void egress_packet(struct context *c, uint32_t port);
+
+static void replicate(struct context *c, const struct replication *to) {
+    for (uint32_t i = 0; i < to->count; i++) {
+        struct context copy = *c;
+        STANDARD_EGRESS_RID(&copy) = to->replicas[i].rid;
+        if (to->truncate_to < copy.truncate_to) copy.truncate_to = to->truncate_to;
+        copy.is_cloned = copy.exit = false;
+        copy.clone_list = copy.recirculate_list = 0;
+        egress_packet(&copy, to->replicas[i].port);
+    }
+}
+
+static void transmit(struct context *c, uint32_t number) {
+    struct port *port = port_find(number);
+    if (!port) {
+        fates.no_port++;
+        return;
+    }
+    uint8_t *head = port_slot(port);
+    uint32_t head_length = deparse(c, head);
+    uint32_t tail_length = c->length - c->parsed;
+    const uint8_t *tail = c->data + c->parsed;
+    if (head_length > c->truncate_to) head_length = c->truncate_to;
+    if (tail_length > c->truncate_to - head_length) tail_length = c->truncate_to - head_length;
+    if (port->is_virtual) {
+        queue_put(&virtual_out, number, head, head_length, tail, tail_length);
+        port->sent++;
+        port->sent_bytes += head_length + tail_length;
+    } else {
+        port_send(port, head_length, tail, tail_length);
+    }
+}
+
+static void recirculate_packet(struct context *c) {
+    uint8_t head[MAX_HEADER_BYTES];
+    uint32_t head_length = deparse(c, head);
+    uint32_t tail_length = c->length - c->parsed;
+    if (head_length > c->truncate_to) head_length = c->truncate_to;
+    if (tail_length > c->truncate_to - head_length) tail_length = c->truncate_to - head_length;
+    struct context copy;
+    copy_start(&copy, c, c->recirculate_list, INSTANCE_RECIRCULATED);
+    loop_put(&copy, head, head_length, c->data + c->parsed, tail_length);
+}
+
+/* What is after the ingress' choice of a port. */
+static void egress_packet(struct context *c, uint32_t port) {
+    const uint64_t now_us = switch_us(c->now_ns);
+    STANDARD_EGRESS_GLOBAL_TIMESTAMP(c) = now_us & MASK64(48);
+    STANDARD_ENQ_TIMESTAMP(c) = (uint32_t)now_us;
+    STANDARD_ENQ_QDEPTH(c) = 0;
+    STANDARD_DEQ_TIMEDELTA(c) = 0;
+    STANDARD_DEQ_QDEPTH(c) = 0;
+    STANDARD_EGRESS_PORT(c) = (uint16_t)port;
+    STANDARD_EGRESS_SPEC(c) = 0;
+    STANDARD_PACKET_LENGTH(c) = (uint32_t)c->packet_length;
+    egress(c);
+    if (c->has_failed) {
+        fates.failed++;
+        return;
+    }
+    if (c->is_cloned) {
+        const struct replication *to = replication_find(&clone_sessions, c->clone_session);
+        if (to) {
+            struct context copy = *c;
+            reset_metadata(&copy);
+            copy_fields(&copy, c, c->clone_list);
+            STANDARD_INSTANCE_TYPE(&copy) = INSTANCE_EGRESS_CLONE;
+            replicate(&copy, to);
+        }
+    }
+    if (STANDARD_EGRESS_SPEC(c) == DROP_PORT) {
+        fates.dropped++;
+        return;
+    }
+    update_checksums(c);
+    if (c->recirculate_list) {
+        recirculate_packet(c);
+        return;
+    }
+    transmit(c, port);
+}
+
+static void clone_ingress(struct context *source) {
+    const struct replication *to = replication_find(&clone_sessions, source->clone_session);
+    if (!to) return;
+    struct context copy;
+    memset(&copy.phv, 0, sizeof copy.phv);
+    context_start(&copy, source->data, source->length);
+    copy.now_ns = source->now_ns;
+    STANDARD_INGRESS_PORT(&copy) = STANDARD_INGRESS_PORT(source);
+    parse(&copy);
+    reset_metadata(&copy);
+    copy_fields(&copy, source, source->clone_list);
+    STANDARD_INSTANCE_TYPE(&copy) = INSTANCE_INGRESS_CLONE;
+    replicate(&copy, to);
+}
+
+/* A packet whose context is started and whose ingress port and metadata are set. */
+static void ingress_packet(struct context *c) {
+    parse(c);
+    verify_checksums(c);
+    STANDARD_PARSER_ERROR(c) = c->parser_error;
+    STANDARD_CHECKSUM_ERROR(c) = c->checksum_error;
+    ingress(c);
+    c->exit = false;
+    if (c->has_failed) {
+        fates.failed++;
+        return;
+    }
+    if (c->is_cloned) {
+        clone_ingress(c);
+        c->is_cloned = false;
+        c->clone_list = 0;
+    }
+    if (c->resubmit_list) {
+        struct context copy;
+        copy_start(&copy, c, c->resubmit_list, INSTANCE_RESUBMITTED);
+        loop_put(&copy, c->data, c->length, NULL, 0);
+        return;
+    }
+    if (STANDARD_MCAST_GRP(c)) {
+        const struct replication *to = replication_find(&multicast_groups, STANDARD_MCAST_GRP(c));
+        STANDARD_INSTANCE_TYPE(c) = INSTANCE_REPLICATED;
+        if (to) replicate(c, to);
+        return;
+    }
+    if (STANDARD_EGRESS_SPEC(c) == DROP_PORT) {
+        fates.dropped++;
+        return;
+    }
+    STANDARD_INSTANCE_TYPE(c) = INSTANCE_NORMAL;
+    egress_packet(c, STANDARD_EGRESS_SPEC(c));
+}
+
+/* A packet that comes in by a port. */
+static void receive_packet(uint32_t port, const uint8_t *data, uint32_t length) {
+    struct context context, *c = &context;
+    memset(&c->phv, 0, sizeof c->phv);
+    context_start(c, data, length);
+    c->now_ns = clock_ns();
+    STANDARD_INGRESS_PORT(c) = (uint16_t)port;
+    STANDARD_PACKET_LENGTH(c) = length;
+    STANDARD_INGRESS_GLOBAL_TIMESTAMP(c) = switch_us(c->now_ns) & MASK64(48);
+    ingress_packet(c);
+}
+
+/* The packets that were resubmitted or recirculated before this call; the list of those to
+ * be freed after the next flush. */
+static struct looped *process_looped(void) {
+    struct looped *const first = looped_first;
+    looped_first = NULL;
+    looped_last = &looped_first;
+    looped_count = 0;
+    for (struct looped *packet = first; packet; packet = packet->next) {
+        struct context *c = &packet->context;
+        c->now_ns = clock_ns();
+        STANDARD_PACKET_LENGTH(c) = c->length;
+        ingress_packet(c);
+    }
+    return first;
+}
+
+#endif
