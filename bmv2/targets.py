@@ -10,20 +10,24 @@ from bmv2.target import SwitchOptions, Target, TargetError
 NAMES = ("embedded", "simple_switch", "auto")
 
 
+def resolve(name: str) -> str:
+    """The target that a name stands for: `auto` is simple_switch where it is installed.
+
+    Raises TargetError for an unknown name.
+    """
+    if name not in NAMES:
+        raise TargetError(f"no switch target {name!r}; there are {', '.join(NAMES)}")
+    if name != "auto":
+        return name
+    return "simple_switch" if simple_switch.is_installed() else "embedded"
+
+
 def create(name: str, options: SwitchOptions) -> Target:
     """A target that is not started yet.
 
-    `auto` is simple_switch where it is installed, otherwise the embedded switch. Raises
-    TargetError for an unknown name, and for a switch that is not installed.
+    Raises TargetError for an unknown name, and for a switch that is not installed.
     """
-    match name:
-        case "embedded":
-            return EmbeddedTarget(options)
-        case "simple_switch":
-            simple_switch.check_installed()
-            return SimpleSwitchTarget(options)
-        case "auto":
-            installed = simple_switch.is_installed()
-            return SimpleSwitchTarget(options) if installed else EmbeddedTarget(options)
-        case _:
-            raise TargetError(f"no switch target {name!r}; there are {', '.join(NAMES)}")
+    if resolve(name) == "embedded":
+        return EmbeddedTarget(options)
+    simple_switch.check_installed()
+    return SimpleSwitchTarget(options)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed import sandbox
+from testbed.arguments import Parser, add_load, load_options, positive
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,14 +38,11 @@ _MOVE_WINDOW = (0.5, 0.6)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m experiments.demo", description="Elephants only, against all flows."
     )
-    parser.add_argument("--target", default="auto", help="embedded, simple_switch or auto")
-    parser.add_argument("--duration", type=float, default=9.0, help="seconds of load a trial")
-    parser.add_argument("--scale", type=float, help="factor on the web-search flow sizes")
-    parser.add_argument("--rate", type=float, help="new flows a second")
-    parser.add_argument("--seed", type=int, default=1, help="of the traffic and of the instant")
+    add_load(parser)
+    parser.add_argument("--duration", type=positive, default=9.0, help="seconds of load a trial")
     parser.add_argument(
         "--trials",
         nargs="+",
@@ -66,9 +64,6 @@ def main() -> None:
     arguments.run_directory = arguments.run_directory.absolute()
     if arguments.duration < _LEAST_DURATION_S:
         parser.error(f"--duration must be at least {_LEAST_DURATION_S:g} s")
-    for name in ("scale", "rate"):
-        if getattr(arguments, name) is not None and getattr(arguments, name) <= 0:
-            parser.error(f"--{name} must be above 0")
     if arguments.die_with_parent:
         sandbox.die_with_parent()
     try:
@@ -81,15 +76,14 @@ def main() -> None:
 def _run(arguments: argparse.Namespace) -> int:
     """Runs inside the sandbox; the exit code."""
     # Only now: threads that an import starts could not enter the sandbox.
-    from rich.console import Console
-
     from experiments import comparison as comparing
     from experiments import timeline
+    from testbed import terminal
     from testbed.bed import FAILURES
     from testbed.lock import RunLock
     from testbed.workload import WEB_SEARCH_ELEPHANT
 
-    console = Console()
+    console = terminal.console()
     try:
         with RunLock(arguments.run_directory):
             trials = _run_trials(arguments, console)
@@ -110,22 +104,17 @@ def _run(arguments: argparse.Namespace) -> int:
     console.print(comparing.table(result))
     console.print(f"written: {out / 'demo.json'}, {out / 'demo.png'}", soft_wrap=True)
     if not result.clean:
-        dirty = [name for name, found in result.findings.items() if not found.clean]
-        print(f"demo: not clean: {', '.join(dirty)} (see above)", file=sys.stderr)
+        for name, found in result.findings.items():
+            for fault, count in found.faults.items():
+                print(f"demo: not clean: {name}: {count} {fault}", file=sys.stderr)
         return 1
     return 0
 
 
 def _trial_options(arguments: argparse.Namespace) -> list[TrialOptions]:
     from experiments.trial import TrialOptions
-    from testbed.load.options import LoadOptions
 
-    chosen = {
-        name: value
-        for name, value in (("scale", arguments.scale), ("rate_per_s", arguments.rate))
-        if value is not None
-    }
-    load = LoadOptions(seed=arguments.seed, **chosen)
+    load = load_options(arguments)
     instant = random.Random(arguments.seed).uniform(*_MOVE_WINDOW) * arguments.duration
     return [
         TrialOptions(

@@ -100,8 +100,13 @@ class Findings:
     move: dict[str, Any] | None
     """The controller's report, with phases."""
     cpu_s: dict[str, float]
-    clean: bool
-    """Nothing lost, doubled, made up, corrupted or broken, and every state where it belongs."""
+    faults: dict[str, int]
+    """What must not be: lost, doubled, foreign packets, misplaced state, …; those that are."""
+
+    @property
+    def clean(self) -> bool:
+        """Nothing lost, doubled, made up, corrupted or broken; every state where it belongs."""
+        return not self.faults
 
 
 def parse_flow(text: str) -> FiveTuple:
@@ -249,27 +254,27 @@ def find(trial: Trial) -> Findings:
         whereabouts=where,
         move=trial.move,
         cpu_s={name: round(used, 3) for name, used in trial.cpu_s.items()},
-        clean=_is_clean(packets, traffic, where),
+        faults=_faults(packets, traffic, where),
     )
 
 
-def _is_clean(packets: Packeting, traffic: Traffic, where: Whereabouts) -> bool:
-    faults = (
-        packets.lost,
-        packets.duplicated,
-        packets.foreign,
-        packets.capture_overflow,
-        traffic.payload_errors,
-        traffic.resets,
-        traffic.witness_lost,
-        traffic.witness_duplicated,
-        where.on_both,
-        where.nowhere,
-        where.split,
-        where.moved - where.moved_at_destination_only,
-        where.left - where.left_gone - where.left_at_source_only,
-    )
-    return not any(faults)
+def _faults(packets: Packeting, traffic: Traffic, where: Whereabouts) -> dict[str, int]:
+    counts = {
+        "packets lost": packets.lost,
+        "packets duplicated": packets.duplicated,
+        "foreign packets": packets.foreign,
+        "packets not captured": packets.capture_overflow,
+        "payload errors": traffic.payload_errors,
+        "connections broken": traffic.resets,
+        "witnesses lost": traffic.witness_lost,
+        "witnesses duplicated": traffic.witness_duplicated,
+        "states on both": where.on_both,
+        "states nowhere": where.nowhere,
+        "flows split": where.split,
+        "moved flows misplaced": where.moved - where.moved_at_destination_only,
+        "flows left misplaced": where.left - where.left_gone - where.left_at_source_only,
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _count_split(trial: Trial, chosen: set[FiveTuple]) -> int:

@@ -23,6 +23,8 @@ _TICK_S = 0.1
 _SNAPSHOT_LEAD_S = 0.5  # well before the move: listing flows costs the instance some time
 _WIND_DOWN_S = 20.0
 _START_S = 10.0
+_SETTLE_S = 5.0
+_QUIET_S = 0.25  # longer than TCP's least retransmission timeout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,14 @@ class _Taps:
         for capture in (*self.into_switch.values(), *self.out_of_switch.values()):
             capture.drain()
 
+    async def settle(self) -> None:
+        """Waits until the network is quiet, so that no packet is on its way at the end."""
+        deadline, before = time.time() + _SETTLE_S, -1
+        while before != self.packets and time.time() < deadline:
+            before = self.packets
+            await asyncio.sleep(_QUIET_S)
+            self.drain()
+
     @property
     def packets(self) -> int:
         """Packets captured from the hosts so far."""
@@ -169,6 +179,7 @@ class _Run:
         if load.client.exit_code != 0:
             raise BedError(f"the load failed: {load.client.last_words()}")
         taps = self._taps
+        await taps.settle()
         loads = [await client.get_load() for client in self._clients.values()]
         into = {name: capture.close() for name, capture in taps.into_switch.items()}
         out = {name: capture.close() for name, capture in taps.out_of_switch.items()}

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 from testbed import sandbox
+from testbed.arguments import Parser, add_load, load_options, positive
 
 _ROOT = Path(__file__).parents[1]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m testbed")
+    parser = Parser(prog="python -m testbed")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",
@@ -20,11 +21,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Runs switch, two instances, controller and live load until Ctrl-C. "
         "Meanwhile `controlplane status` and the other commands work on it.",
     )
-    run.add_argument("--target", default="auto", help="embedded, simple_switch or auto")
-    run.add_argument("--scale", type=float, help="factor on the web-search flow sizes")
-    run.add_argument("--rate", type=float, help="new flows a second")
-    run.add_argument("--seed", type=int, default=1, help="of the traffic")
-    run.add_argument("--duration", type=float, help="end after so many seconds")
+    add_load(run)
+    run.add_argument("--duration", type=positive, help="end after so many seconds")
     run.add_argument("--run-directory", type=Path, default=_ROOT / ".run")
     run.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -34,10 +32,6 @@ def main() -> None:
     """Parses the arguments, enters the sandbox and runs."""
     parser = _parser()
     arguments = parser.parse_args()
-    for name in ("scale", "rate", "duration"):
-        value = getattr(arguments, name)
-        if value is not None and value <= 0:
-            parser.error(f"--{name} must be above 0")
     if arguments.die_with_parent:
         sandbox.die_with_parent()
     try:
@@ -45,18 +39,17 @@ def main() -> None:
     except sandbox.SandboxError as error:
         sys.exit(f"testbed: {error}")
     # Only now: threads that an import starts could not enter the sandbox.
-    from testbed.load.options import LoadOptions
+    from bmv2.target import TargetError
     from testbed.run import RunOptions, run
 
-    chosen = {
-        name: value
-        for name, value in (("scale", arguments.scale), ("rate_per_s", arguments.rate))
-        if value is not None
-    }
+    try:
+        load = load_options(arguments)
+    except TargetError as error:
+        sys.exit(f"testbed: {error}")
     options = RunOptions(
         directory=arguments.run_directory.absolute(),
         target=arguments.target,
-        load=LoadOptions(seed=arguments.seed, **chosen),
+        load=load,
         duration_s=arguments.duration,
     )
     sys.exit(run(options))

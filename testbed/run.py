@@ -17,7 +17,7 @@ from rich.console import Console
 
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import InstanceClient, SouthboundError
-from testbed import plan
+from testbed import plan, terminal
 from testbed.bed import FAILURES, Bed, BedOptions, Load
 from testbed.load.options import LoadOptions
 from testbed.lock import RunLock
@@ -47,7 +47,7 @@ class RunOptions:
 
 def run(options: RunOptions) -> int:
     """Runs until SIGINT, SIGTERM or SIGHUP; the exit code."""
-    console = Console()
+    console = terminal.console()
     # Until the status line waits for them, signals interrupt like Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -15,16 +15,17 @@ import sys
 from pathlib import Path
 
 from testbed import sandbox
+from testbed.arguments import Parser, positive
 
 _ROOT = Path(__file__).parents[2]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m experiments.bench", description="How fast the switch targets forward."
     )
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each case")
-    parser.add_argument("--round-s", type=float, default=0.5, help="length of a measurement")
+    parser.add_argument("--round-s", type=positive, default=0.5, help="length of a measurement")
     parser.add_argument("--out", type=Path, default=_ROOT / "out", help="where results go")
     parser.add_argument("--run-directory", type=Path, default=_ROOT / ".run" / "bench")
     parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
@@ -35,8 +36,8 @@ def main() -> None:
     """Parses the arguments, enters the sandbox and runs."""
     parser = _parser()
     arguments = parser.parse_args()
-    if arguments.rounds < 1 or arguments.round_s <= 0:
-        parser.error("--rounds and --round-s must be above 0")
+    if arguments.rounds < 1:
+        parser.error("--rounds must be above 0")
     if arguments.die_with_parent:
         sandbox.die_with_parent()
     try:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import finsy as fy
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from bmv2 import simple_switch, targets
@@ -22,7 +21,7 @@ from experiments.bench.entries import write_entries
 from experiments.bench.ground import CASES, Case, Ground
 from experiments.bench.measure import Rate, find_rate
 from experiments.bench.native import BenchError, compile_programs
-from testbed import plan
+from testbed import plan, terminal
 from testbed.bed import P4INFO, PROGRAM
 from testbed.child import BedError
 from testbed.lock import RunLock
@@ -49,7 +48,7 @@ class BenchOptions:
 
 def run(options: BenchOptions) -> int:
     """Runs the benchmark; the exit code."""
-    console = Console()
+    console = terminal.console()
     try:
         with RunLock(options.directory), console.status("compiling") as status:
             results = _measure_all(options, status.update)

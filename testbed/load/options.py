@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 from testbed.workload import WEB_SEARCH, Workload
 
 SERVER_PORTS = (80, 443, 22, 25, 3306, 5432, 6379, 8080)
 ECHO_PORT = 7
+_LIGHT = {"simple_switch": 100.0}  # new flows a second that do not overload BMv2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,13 @@ class LoadOptions:
 
     witness_interval_s: float = 0.05
     """Time between two datagrams of a witness."""
+
+    @classmethod
+    def for_target(cls, target: str, **chosen: Any) -> Self:
+        """The defaults for a switch target, but for what is chosen."""
+        if target in _LIGHT:
+            chosen.setdefault("rate_per_s", _LIGHT[target])
+        return cls(**chosen)
 
     def workload(self) -> Workload:
         """The flows of the load."""

@@ -17,6 +17,7 @@ import pytest
 from bmv2 import simple_switch, targets
 from bmv2.target import SwitchOptions, Target, TargetError
 from controlplane import p4_constants as p4
+from testbed.capture import Capture
 from testbed.link import LinkEnd, bring_up_loopback, connect
 from testbed.namespace import NetworkNamespace
 
@@ -292,21 +293,18 @@ async def test_a_packet_out_leaves_by_its_port_in_bursts(
     with switch_side.entered():
         target.start()
     try:
-        with host_side.entered():
-            host = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
-        with host:
-            host.bind(("eth0", 0x88B5))
-            host.settimeout(_WAIT_S)
-
-            def receive() -> list[int]:
-                return [int.from_bytes(host.recv(2048)[14:18], "big") for _ in range(count)]
-
-            arrival = asyncio.get_running_loop().run_in_executor(None, receive)
-            async with client(tmp_path) as switch:
-                fields = {"kind": p4.PACKET_OUT_PORT, "instance": 0, "egress_port": 1}
-                for number in range(count):
-                    frame = bytes(12) + b"\x88\xb5" + number.to_bytes(4, "big") + bytes(42)
-                    await switch.write([fy.P4PacketOut(frame, **fields, pad=0, migration=0)])
-                assert await arrival == list(range(count))
+        capture = Capture(host_side, "eth0")
+        async with client(tmp_path) as switch:
+            fields = {"kind": p4.PACKET_OUT_PORT, "instance": 0, "egress_port": 1}
+            for number in range(count):
+                frame = bytes(12) + b"\x88\xb5" + number.to_bytes(4, "big") + bytes(42)
+                await switch.write([fy.P4PacketOut(frame, **fields, pad=0, migration=0)])
+            async with asyncio.timeout(_WAIT_S):
+                while capture.count < count:
+                    await asyncio.sleep(0.01)
+                    capture.drain()
+        heads = capture.close().head
+        arrived = [bytes(head[14:18]) for head in heads if bytes(head[12:14]) == b"\x88\xb5"]
+        assert arrived == [number.to_bytes(4, "big") for number in range(count)]
     finally:
         target.stop()
