@@ -150,12 +150,13 @@ def _sections(comparison: Comparison) -> Sequence[Sequence[_Row]]:
             row("  mean, ms", mice(comparison.mice_met, "mean")),
         ),
         (
-            row("moved, state at destination only", field("whereabouts", _AT_DESTINATION)),
-            row("left, state at source only", field("whereabouts", "left_at_source_only")),
+            row("moved, state at destination", field("whereabouts", _AT_DESTINATION)),
+            row("moved, ended and expired since", field("whereabouts", "moved_gone")),
+            row("left, state at source", field("whereabouts", "left_at_source_only")),
             row("left, ended and expired since", field("whereabouts", "left_gone")),
             row("state on both instances", field("whereabouts", "on_both")),
             row("state nowhere", field("whereabouts", "nowhere")),
-            row("left, but packets at both", field("whereabouts", "split")),
+            row("left, packets at both", field("whereabouts", "split")),
         ),
     )
 

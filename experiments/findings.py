@@ -69,17 +69,19 @@ class Whereabouts:
     moved: int
     """Flows that the controller says it has moved."""
     moved_at_destination_only: int
+    moved_gone: int
+    """Of the flows moved: over, and expired meanwhile."""
     on_both: int
     """Flows with state on both instances."""
     nowhere: int
-    """Live connections, or moved flows, without state anywhere."""
+    """Live connections, or moved flows that are not over, without state anywhere."""
     left: int
     """Flows known to the source before and not chosen."""
     left_at_source_only: int
     left_gone: int
     """Of the flows left: over, and expired meanwhile."""
     split: int
-    """Flows not chosen whose packets went to both instances; must be 0."""
+    """Flows that the source knows and that were not chosen, with packets at both instances."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,16 +228,20 @@ def find_whereabouts(trial: Trial) -> Whereabouts:
     # Connections open before the listing began and after it ended must be somewhere.
     settled = {five_tuple(flow) for flow in open_at(trial.load, trial.answered_at)}
     settled &= {five_tuple(flow) for flow in open_at(trial.load, trial.after.at)}
-    nowhere = [flow for flow in moved | settled if flow not in source and flow not in destination]
+    over = {five_tuple(flow) for flow in trial.load.flows if 0 < flow.finished <= trial.after.at}
+    gone = {flow for flow in moved & over if flow not in source and flow not in destination}
+    wanted = (moved - gone) | settled
+    nowhere = [flow for flow in wanted if flow not in source and flow not in destination]
     return Whereabouts(
         moved=len(moved),
         moved_at_destination_only=sum(flow in destination and flow not in source for flow in moved),
+        moved_gone=len(gone),
         on_both=len(source.keys() & destination.keys()),
         nowhere=len(nowhere),
         left=len(left),
         left_at_source_only=sum(flow in source and flow not in destination for flow in left),
         left_gone=sum(flow not in source and flow not in destination for flow in left),
-        split=_count_split(trial, chosen),
+        split=_count_split(trial, (left | source.keys()) - chosen),
     )
 
 
@@ -271,20 +277,19 @@ def _faults(packets: Packeting, traffic: Traffic, where: Whereabouts) -> dict[st
         "states on both": where.on_both,
         "states nowhere": where.nowhere,
         "flows split": where.split,
-        "moved flows misplaced": where.moved - where.moved_at_destination_only,
+        "moved flows misplaced": where.moved - where.moved_gone - where.moved_at_destination_only,
         "flows left misplaced": where.left - where.left_gone - where.left_at_source_only,
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def _count_split(trial: Trial, chosen: set[FiveTuple]) -> int:
-    """Flows not chosen of which both instances got packets."""
+def _count_split(trial: Trial, flows: set[FiveTuple]) -> int:
+    """How many of these flows had packets at both instances."""
     one, other = (
         np.unique(flow_keys(ipv4_only(trial.out_of_switch[instance.name])))
         for instance in plan.INSTANCES
     )
-    both = np.intersect1d(one, other)
-    return len(np.setdiff1d(both, keys_of(chosen)))
+    return len(np.intersect1d(np.intersect1d(one, other), keys_of(flows)))
 
 
 def _choose(packets: Packets, chosen: NDArray[np.bool_]) -> Packets:

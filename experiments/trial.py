@@ -153,6 +153,7 @@ class _Run:
         self._clients = clients
         self._on_progress = on_progress
         self._progress = Progress()
+        self._cpu_s: dict[str, float] = {}
         self._taps = _Taps.open(bed)
 
     async def run(self) -> Trial:
@@ -160,7 +161,8 @@ class _Run:
         options, bed = self._options, self._bed
         load = bed.start_load(options.load, options.duration_s)
         started = await self._await_start(load)
-        used_before = self._used()
+        self._note_cpu()
+        used_before = dict(self._cpu_s)
         moving = asyncio.create_task(self._move(started), name="move")
         deadline = started + options.duration_s + _WIND_DOWN_S
         try:
@@ -175,7 +177,8 @@ class _Run:
         finally:
             moving.cancel()
             await asyncio.gather(moving, return_exceptions=True)
-        used = {name: value - used_before.get(name, 0.0) for name, value in self._used().items()}
+        self._note_cpu()
+        used = {name: value - used_before.get(name, 0.0) for name, value in self._cpu_s.items()}
         if load.client.exit_code != 0:
             raise BedError(f"the load failed: {load.client.last_words()}")
         taps = self._taps
@@ -235,6 +238,7 @@ class _Run:
 
     def _tick(self, load: Load, started: float) -> None:
         self._taps.drain()
+        self._note_cpu()
         if load.client.exit_code is None:
             self._bed.check()
         progress = self._progress
@@ -244,8 +248,10 @@ class _Run:
         progress.errors, progress.packets = status["errors"], self._taps.packets
         self._on_progress(progress)
 
-    def _used(self) -> dict[str, float]:
-        return {name: cpu_s(pid) for name, pid in self._bed.pids().items()}
+    def _note_cpu(self) -> None:
+        """Keeps the most that each process has used: of one that has ended nothing is known."""
+        for name, pid in self._bed.pids().items():
+            self._cpu_s[name] = max(self._cpu_s.get(name, 0.0), cpu_s(pid))
 
 
 async def _sleep_until(wall_s: float) -> None:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from bmv2.embedded.codegen.generate import generate
-from bmv2.embedded.codegen.tables import TableNumbers, number_tables
+from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.compiler import compile_library
-from bmv2.embedded.errors import CompileError, DuplicateEntry, TableFull, UnsupportedProgram
-from bmv2.embedded.library import FateCounts, Library, PortCounts, words
+from bmv2.embedded.errors import CompileError, UnsupportedProgram
+from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
 from bmv2.embedded.p4runtime.backend import Cells
 from bmv2.embedded.program.load import load_program
-from bmv2.embedded.program.model import Action, Program, Table
-from bmv2.embedded.table_keys import argument_words, constant_match, has_priority, key_words
+from bmv2.embedded.program.model import Program
+from bmv2.embedded.table_access import TableAccess
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["CompileError", "Dataplane", "UnsupportedProgram"]
 
-_TABLE_FULL, _DUPLICATE, _NO_ENTRY, _NO_MEMORY = -1, -2, -3, -4
 _RECEIVE_ROOM = 4 << 20
-_NO_ACTION = 0xFFFFFFFF
 
 
 class Dataplane:
@@ -42,16 +43,20 @@ class Dataplane:
         self._cpu_port = cpu_port
         self._library = Library(image)
         self._call = self._library.call
-        self._tables = {table.name: table for table in program.tables()}
-        self._numbers = number_tables(program)
         self._registers = {name: place for place, name in enumerate(program.registers)}
         self._counters = {name: place for place, name in enumerate(program.counters)}
+        self._opened: list[int] = []
         self._is_stopped = False
         self._receive_room = ctypes.create_string_buffer(_RECEIVE_ROOM)
         _check(self._call.switch_prepare(), "the data plane cannot be prepared")
-        for name in self._numbers:
-            self.table_reset_default(name)
-            self._add_constant_entries(self._tables[name])
+        numbers = number_tables(program)
+        self._tables = {
+            table.name: TableAccess(self._call, table, numbers[table.name], program.actions)
+            for table in program.tables()
+            if table.name in numbers
+        }
+        for table in self._tables.values():
+            table.initialise()
 
     @classmethod
     def load(cls, program: bytes, *, ports: Mapping[int, str | None], cpu_port: int) -> Dataplane:
@@ -72,12 +77,16 @@ class Dataplane:
         for number, interface in {**self._ports, self._cpu_port: None}.items():
             name = None if interface is None else interface.encode()
             _check(self._call.switch_add_port(number, name), f"interface {interface}")
+            self._opened.append(number)
         _check(self._call.switch_start(), "the data plane's thread")
 
     def stop(self) -> None:
         """Stops forwarding for good. Stopping twice is no error."""
         if not self._is_stopped:
             self._is_stopped = True
+            for number in self._opened:
+                _log.info("port %d: %s", number, describe(self.port_counts(number)))
+            _log.info("packets that left by no port: %s", describe(self.fate_counts()))
             self._call.switch_stop()
 
     # --- packets ----------------------------------------------------------------------------
@@ -123,103 +132,37 @@ class Dataplane:
 
         Raises TableFull, DuplicateEntry.
         """
-        return self._add(self._tables[table], key, priority, self._action(table, action), params)
+        return self._tables[table].add(key, priority, action, params)
 
     def table_modify(self, table: str, handle: int, action: str, params: Sequence[int]) -> None:
         """Gives an entry another action."""
-        numbers, chosen = self._numbers[table], self._action(table, action)
-        data = words(argument_words(chosen, params, numbers.data_words))
-        code = self._call.switch_table_modify(numbers.number, handle, chosen.id, data)
-        _check_entry(table, handle, code)
+        self._tables[table].modify(handle, action, params)
 
     def table_delete(self, table: str, handle: int) -> None:
         """Removes an entry."""
-        code = self._call.switch_table_delete(self._numbers[table].number, handle)
-        _check_entry(table, handle, code)
+        self._tables[table].delete(handle)
 
     def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:
         """Gives a table another default action."""
-        self._set_default(self._numbers[table], self._action(table, action), params)
+        self._tables[table].set_default(action, params)
 
     def table_reset_default(self, table: str) -> None:
         """Gives a table the default action of the program again."""
-        entry, numbers = self._tables[table].default, self._numbers[table]
-        if entry is None:
-            nothing = words([0] * numbers.data_words)
-            self._call.switch_table_set_default(numbers.number, _NO_ACTION, nothing)
-        else:
-            action = self.program.actions[entry.action_id]
-            self._set_default(numbers, action, entry.arguments)
+        self._tables[table].reset_default()
 
     def entry_counter(self, table: str, handle: int | None) -> tuple[int, int]:
         """Packets and bytes of an entry's direct counter; of the misses without a handle."""
-        packets, bytes_ = ctypes.c_uint64(), ctypes.c_uint64()
-        code = self._call.switch_entry_counter(
-            self._numbers[table].number,
-            -1 if handle is None else handle,
-            ctypes.byref(packets),
-            ctypes.byref(bytes_),
-        )
-        _check_entry(table, handle, code)
-        return packets.value, bytes_.value
+        return self._tables[table].counter(handle)
 
     def set_entry_counter(
         self, table: str, handle: int | None, packets: int, byte_count: int
     ) -> None:
         """Sets an entry's direct counter, or that of the misses."""
-        number = self._numbers[table].number
-        place = -1 if handle is None else handle
-        code = self._call.switch_set_entry_counter(number, place, packets, byte_count)
-        _check_entry(table, handle, code)
+        self._tables[table].set_counter(handle, packets, byte_count)
 
     def entry_idle_ns(self, table: str, handle: int) -> int:
         """How long ago an entry was hit, or inserted."""
-        idle = self._call.switch_entry_idle_ns(self._numbers[table].number, handle)
-        _check_entry(table, handle, min(idle, 0))
-        return idle
-
-    def _action(self, table: str, name: str) -> Action:
-        for number in self._tables[table].actions:
-            if self.program.actions[number].name == name:
-                return self.program.actions[number]
-        raise KeyError(f"table {table} has no action {name}")
-
-    def _add(
-        self,
-        table: Table,
-        key: Sequence[Match],
-        priority: int,
-        action: Action,
-        params: Sequence[int],
-    ) -> int:
-        numbers, key_parts = self._numbers[table.name], key_words(table, key)
-        result: int = self._call.switch_table_add(
-            numbers.number,
-            words(key_parts.low),
-            words(key_parts.high),
-            words(key_parts.mask),
-            priority if has_priority(table) else key_parts.prefix,
-            action.id,
-            words(argument_words(action, params, numbers.data_words)),
-        )
-        if result == _TABLE_FULL:
-            raise TableFull(f"table {table.name} is full: {table.size} entries")
-        if result == _DUPLICATE:
-            raise DuplicateEntry(f"table {table.name} has this entry")
-        if result < 0:
-            raise MemoryError(f"table {table.name}: no memory for another entry")
-        return result
-
-    def _set_default(self, numbers: TableNumbers, action: Action, params: Sequence[int]) -> None:
-        data = words(argument_words(action, params, numbers.data_words))
-        self._call.switch_table_set_default(numbers.number, action.id, data)
-
-    def _add_constant_entries(self, table: Table) -> None:
-        for entry in table.entries:
-            key = [constant_match(match) for match in entry.key]
-            action = self.program.actions[entry.action_id]
-            # The program's smaller number wins, here the larger one.
-            self._add(table, key, -entry.priority, action, entry.arguments)
+        return self._tables[table].idle_ns(handle)
 
     # --- arrays -----------------------------------------------------------------------------
 
@@ -296,8 +239,3 @@ class Dataplane:
 def _check(error: int, what: str) -> None:
     if error:
         raise OSError(error, f"{what}: {os.strerror(error)}")
-
-
-def _check_entry(table: str, handle: int | None, code: int) -> None:
-    if code < 0:
-        raise KeyError(f"table {table} has no entry with handle {handle}")

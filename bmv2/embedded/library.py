@@ -21,9 +21,10 @@ class PortCounts(ctypes.Structure):
     _fields_ = tuple(
         (name, _U64)
         for name in (
-            "received", "received_bytes", "sent", "sent_bytes", "too_long", "send_errors"
+            *("received", "received_bytes", "sent", "sent_bytes"),
+            *("too_long", "ring_full", "send_errors"),
         )
-    )  # fmt: skip
+    )
 
 
 class FateCounts(ctypes.Structure):
@@ -35,6 +36,11 @@ class FateCounts(ctypes.Structure):
     )
 
 
+def describe(counts: PortCounts | FateCounts) -> str:
+    """All counts on one line."""
+    return ", ".join(f"{name} {getattr(counts, name)}" for name, *_ in counts._fields_)
+
+
 _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "prepare": (ctypes.c_int, ()),
     "add_port": (ctypes.c_int, (_U32, _BYTES)),
@@ -44,10 +50,10 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "send": (ctypes.c_int, (_U32, _BYTES, _U32)),
     "receive_descriptor": (ctypes.c_int, ()),
     "receive": (_U64, (_RAW, _U64)),
-    "table_add": (_I64, (_U32, _WORDS, _WORDS, _WORDS, _I32, _U32, _WORDS)),
-    "table_modify": (ctypes.c_int, (_U32, _U32, _U32, _WORDS)),
+    "table_add": (_I64, (_U32, _BYTES, _BYTES, _BYTES, _I32, _U32, _BYTES)),
+    "table_modify": (ctypes.c_int, (_U32, _U32, _U32, _BYTES)),
     "table_delete": (ctypes.c_int, (_U32, _U32)),
-    "table_set_default": (None, (_U32, _U32, _WORDS)),
+    "table_set_default": (None, (_U32, _U32, _BYTES)),
     "entry_counter": (ctypes.c_int, (_U32, _I64, _WORDS, _WORDS)),
     "set_entry_counter": (ctypes.c_int, (_U32, _I64, _U64, _U64)),
     "entry_idle_ns": (_I64, (_U32, _U32)),
@@ -85,8 +91,3 @@ class Library:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self.call, f"switch_{name}")
             function.restype, function.argtypes = result, list(arguments)
-
-
-def words(values: Sequence[int]) -> ctypes.Array[ctypes.c_uint64]:
-    """An array of 64-bit words."""
-    return (_U64 * max(1, len(values)))(*values)

@@ -1,36 +1,34 @@
-"""What a table entry wants of a key field."""
+"""What a table entry wants of a key field.
+
+Matches are compared with others of the same field only: as tuples they know no kind.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(NamedTuple):
     """The field has this value."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lpm:
+class Lpm(NamedTuple):
     """The first `prefix` bits of the field are those of `value`."""
 
     value: int
     prefix: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ternary:
+class Ternary(NamedTuple):
     """The bits of the field under `mask` are those of `value`."""
 
     value: int
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """The field is `low` … `high`, both included."""
 
     low: int

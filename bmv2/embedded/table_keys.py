@@ -1,32 +1,79 @@
-"""Table keys and action arguments as the 64-bit words of the compiled program."""
+"""Table keys and action arguments as the compiled program wants them: 64-bit words, as bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from bmv2.embedded.codegen.storage import WORD, word_count
+from bmv2.embedded.codegen.storage import word_count
 from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.program.model import Action, KeyField, KeyMatch, Table
 
-_WORD_MASK = (1 << WORD) - 1
+_WORD_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class KeyWords:
+class KeyBytes(NamedTuple):
     """A key: its words, the upper ends of its ranges, its mask, the bits of its lpm prefix."""
 
-    low: list[int]
-    high: list[int]
-    mask: list[int]
+    low: bytes
+    high: bytes
+    mask: bytes
     prefix: int
 
 
-def _words(value: int, width: int) -> list[int]:
-    return [value >> WORD * place & _WORD_MASK for place in range(word_count(width))]
+def _size(width: int) -> int:
+    return word_count(width) * _WORD_BYTES
 
 
-def _field_words(field: KeyField, match: Match) -> tuple[int, int, int]:
+class KeyFormat:
+    """The keys of one table."""
+
+    def __init__(self, table: Table) -> None:
+        """`table` says which fields there are."""
+        self._fields = table.key
+        self._sizes = [_size(field.width) for field in table.key]
+        every_bit = [(1 << field.width) - 1 for field in table.key]
+        self._zeros = bytes(sum(self._sizes))
+        self._every_bit = _join(every_bit, self._sizes)
+        self._is_exact = all(
+            field.match_kind == "exact" and field.mask is None for field in table.key
+        )
+        self.has_priority = any(
+            field.match_kind in ("ternary", "range", "optional") for field in table.key
+        )
+        """Whether entries are ordered by the priority that they are given."""
+
+    def pack(self, key: Sequence[Match]) -> KeyBytes:
+        """A key, one match for each field. Raises ValueError."""
+        if self._is_exact:  # most keys; half of the cost of an entry would be here
+            values = [match[0] for match in key]
+            return KeyBytes(_join(values, self._sizes), self._zeros, self._every_bit, 0)
+        parts = [_field_parts(*pair) for pair in zip(self._fields, key, strict=True)]
+        low, high, mask = (_join(column, self._sizes) for column in zip(*parts, strict=True))
+        prefix = sum(match.prefix for match in key if isinstance(match, Lpm))
+        return KeyBytes(low, high, mask, prefix)
+
+
+class ArgumentFormat:
+    """The arguments of one action in one table."""
+
+    def __init__(self, action: Action, data_words: int) -> None:
+        """`data_words` is the room that the table has for the arguments of any action."""
+        self._sizes = [_size(parameter.width) for parameter in action.parameters]
+        self._filling = bytes(data_words * _WORD_BYTES - sum(self._sizes))
+
+    def pack(self, arguments: Sequence[int]) -> bytes:
+        """The arguments. Raises ValueError when their number is wrong."""
+        return _join(arguments, self._sizes) + self._filling
+
+
+def _join(values: Sequence[int], sizes: Sequence[int]) -> bytes:
+    return b"".join(
+        [value.to_bytes(size, "little") for value, size in zip(values, sizes, strict=True)]
+    )
+
+
+def _field_parts(field: KeyField, match: Match) -> tuple[int, int, int]:
     """A field's value (or lower end), upper end, and mask."""
     every_bit = (1 << field.width) - 1
     if field.match_kind == "range":
@@ -48,30 +95,6 @@ def _field_words(field: KeyField, match: Match) -> tuple[int, int, int]:
             raise ValueError(f"key field {field.name} takes no range")
     value &= mask if field.mask is None else mask & field.mask
     return value, 0, mask
-
-
-def key_words(table: Table, key: Sequence[Match]) -> KeyWords:
-    """A key of a table, one match for each of its fields. Raises ValueError."""
-    words = KeyWords([], [], [], sum(match.prefix for match in key if isinstance(match, Lpm)))
-    for field, match in zip(table.key, key, strict=True):
-        low, high, mask = _field_words(field, match)
-        words.low.extend(_words(low, field.width))
-        words.high.extend(_words(high, field.width))
-        words.mask.extend(_words(mask, field.width))
-    return words
-
-
-def has_priority(table: Table) -> bool:
-    """Whether entries are ordered by the priority that they are given."""
-    return any(field.match_kind in ("ternary", "range", "optional") for field in table.key)
-
-
-def argument_words(action: Action, arguments: Sequence[int], count: int) -> list[int]:
-    """The arguments of an action, filled up to `count` words. Raises ValueError."""
-    words: list[int] = []
-    for parameter, argument in zip(action.parameters, arguments, strict=True):
-        words += _words(argument, parameter.width)
-    return words + [0] * (count - len(words))
 
 
 def constant_match(match: KeyMatch) -> Match:

@@ -157,8 +157,9 @@ class Move:
             control = self._mover.control
             control.southbound_calls += 2
             try:
-                source = await self.source.southbound.get_info()
-                destination = await self.destination.southbound.get_info()
+                source, destination = await asyncio.gather(
+                    self.source.southbound.get_info(), self.destination.southbound.get_info()
+                )
             except SouthboundError as error:
                 raise MoveError(str(error), conflict=True) from None
             if source.function != destination.function:

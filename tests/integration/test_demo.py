@@ -64,7 +64,7 @@ def test_elephants_are_moved_and_mice_are_left(
     everything, elephants = written["trials"]["move"], written["trials"]["move-elephant"]
     for trial in (everything, elephants):
         where = trial["whereabouts"]
-        assert 0 < where["moved"] == where["moved_at_destination_only"]
+        assert 0 < where["moved"] == where["moved_at_destination_only"] + where["moved_gone"]
     where = elephants["whereabouts"]
     assert where["left"] == where["left_at_source_only"] + where["left_gone"]
     assert where["moved"] < everything["whereabouts"]["moved"] / 2

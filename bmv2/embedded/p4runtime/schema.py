@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from finsy.proto import p4i
 
@@ -64,7 +65,7 @@ class Action:
     params: tuple[Bits, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A match-action table."""
 
@@ -84,7 +85,12 @@ class Table:
     implementation_id: int
     """The action profile behind the table; 0 for none."""
 
-    @property
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether every field is matched exactly."""
+        return all(field.match_type is MatchType.EXACT for field in self.fields)
+
+    @cached_property
     def needs_priority(self) -> bool:
         """Whether entries are ordered by priority."""
         return any(field.match_type in _WITH_PRIORITY for field in self.fields)

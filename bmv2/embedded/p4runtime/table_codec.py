@@ -22,6 +22,8 @@ Key: TypeAlias = tuple[Match, ...]
 
 def decode_key(table: Table, matches: Sequence[p4r.FieldMatch]) -> Key:
     """The key of an entry. Raises P4RuntimeError."""
+    if table.is_exact and (key := _decode_exact_key(table, matches)):
+        return key
     given = {match.field_id: match for match in matches}
     if len(given) != len(matches):
         raise invalid("a match field is given twice")
@@ -29,6 +31,20 @@ def decode_key(table: Table, matches: Sequence[p4r.FieldMatch]) -> Key:
     if given:
         raise invalid(f"no match field with id {min(given)}")
     return key
+
+
+def _decode_exact_key(table: Table, matches: Sequence[p4r.FieldMatch]) -> Key | None:
+    """The key that has each field in its place, as it mostly is; none if anything is odd."""
+    if len(matches) != len(table.fields):
+        return None
+    key: list[Match] = []
+    for field, match in zip(table.fields, matches, strict=True):
+        data = match.exact.value
+        value = int.from_bytes(data, "big")
+        if not data or value > field.maximum or match.field_id != field.id:
+            return None
+        key.append(Exact(value))
+    return tuple(key)
 
 
 def _decode_field(field: MatchField, message: p4r.FieldMatch | None) -> Match:

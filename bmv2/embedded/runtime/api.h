@@ -252,15 +252,17 @@ API int switch_set_replication(uint32_t kind, uint32_t id, bool exists, uint32_t
 /* --- counts -------------------------------------------------------------------------- */
 
 struct port_counts {
-    uint64_t received, received_bytes, sent, sent_bytes, too_long, send_errors;
+    uint64_t received, received_bytes, sent, sent_bytes, too_long, ring_full, send_errors;
 };
 
 API int switch_port_counts(uint32_t number, struct port_counts *counts) {
     state_enter();
-    const struct port *p = port_find(number);
-    if (p)
-        *counts = (struct port_counts){p->received, p->received_bytes, p->sent,
-                                       p->sent_bytes, p->too_long, p->send_errors};
+    struct port *p = port_find(number);
+    if (p) {
+        port_count_drops(p);
+        *counts = (struct port_counts){p->received, p->received_bytes, p->sent,     p->sent_bytes,
+                                       p->too_long, p->ring_full,      p->send_errors};
+    }
     state_leave();
     return p ? 0 : ENODEV;
 }

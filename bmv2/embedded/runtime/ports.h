@@ -30,7 +30,7 @@ struct port {
     struct mmsghdr messages[SLOTS];
     struct iovec parts[SLOTS][2];
     uint8_t headers[SLOTS][MAX_HEADER_BYTES];
-    uint64_t received, received_bytes, sent, sent_bytes, too_long, send_errors;
+    uint64_t received, received_bytes, sent, sent_bytes, too_long, ring_full, send_errors;
 };
 
 static struct port *ports[MAX_PORTS];
@@ -162,6 +162,15 @@ static const uint8_t *frame_bytes(struct tpacket2_hdr *frame, uint32_t *length) 
     bytes[11] = (uint8_t)frame->tp_vlan_tci;
     *length += VLAN_BYTES;
     return bytes - VLAN_BYTES;
+}
+
+/* Counts the packets that have found the ring full since the last call. */
+static void port_count_drops(struct port *p) {
+    struct tpacket_stats found;
+    socklen_t size = sizeof found;
+    if (!p->is_virtual &&
+        getsockopt(p->receiver, SOL_PACKET, PACKET_STATISTICS, &found, &size) == 0)
+        p->ring_full += found.tp_drops;
 }
 
 static bool frame_is_outgoing(const struct tpacket2_hdr *frame) {

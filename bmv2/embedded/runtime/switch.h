@@ -1,81 +1,89 @@
 /* The switch's thread: packets from all ports and queues through the program.
  *
  * Tables, arrays and replications are changed by other threads under `state_lock`, which
- * the switch's thread holds for one batch at a time and hands over when somebody waits.
+ * the switch's thread holds for one batch at a time.
+ * What the program leaves in the ports' queues is this thread's alone.
  */
 #ifndef SWITCH_H
 #define SWITCH_H
 
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 
-#include "queues.h"
-/* Queues first, ports next: each part only knows the ones above it. */
 #include "ports.h"
+#include "queues.h"
 #include "v1model.h"
 
 #define BATCH 64
 
 static pthread_mutex_t state_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t state_waiting;
+static pthread_mutex_t turnstile = PTHREAD_MUTEX_INITIALIZER;
 static struct queue virtual_in;
 static pthread_t thread;
 static bool is_running;
 static bool must_stop;
 static int wake = -1;
 
+/* A mutex alone is not fair: who comes first waits at the turnstile, and the other, who
+ * has just left, behind him. Nobody spins, and nobody yields: that costs a thread its
+ * share of the processor. */
 static void state_enter(void) {
-    __atomic_add_fetch(&state_waiting, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_lock(&turnstile);
     pthread_mutex_lock(&state_lock);
-    __atomic_sub_fetch(&state_waiting, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&turnstile);
 }
 
 static void state_leave(void) { pthread_mutex_unlock(&state_lock); }
 
-/* Lets those go first who have waited during a batch: a mutex alone is not fair. */
-static void state_hand_over(void) {
-    while (__atomic_load_n(&state_waiting, __ATOMIC_SEQ_CST)) sched_yield();
+/* Sends what a batch has left in the ports' queues, without the lock: it takes far longer
+ * than the batch. */
+static void end_batch(void) {
+    state_leave();
+    ports_flush();
+}
+
+static void process_frame(struct port *p, struct tpacket2_hdr *frame) {
+    if (frame_is_outgoing(frame)) return;
+    p->received++;
+    p->received_bytes += frame->tp_len;
+    if (frame->tp_len > frame->tp_snaplen) {
+        p->too_long++;
+        return;
+    }
+    uint32_t length;
+    const uint8_t *bytes = frame_bytes(frame, &length);
+    receive_packet(p->number, bytes, length);
 }
 
 static uint32_t process_port(struct port *p) {
     struct tpacket2_hdr *frames[BATCH];
     uint32_t count = 0;
-    while (count < BATCH) {
-        struct tpacket2_hdr *frame = port_next(p);
-        if (!frame) break;
-        frames[count++] = frame;
-        if (frame_is_outgoing(frame)) continue;
-        p->received++;
-        p->received_bytes += frame->tp_len;
-        if (frame->tp_len > frame->tp_snaplen) {
-            p->too_long++;
-            continue;
-        }
-        uint32_t length;
-        const uint8_t *bytes = frame_bytes(frame, &length);
-        receive_packet(p->number, bytes, length);
-    }
+    while (count < BATCH && (frames[count] = port_next(p))) count++;
     if (count == 0) return 0;
-    ports_flush(); /* the payloads are still in the ring */
+    state_enter();
+    for (uint32_t i = 0; i < count; i++) process_frame(p, frames[i]);
+    end_batch(); /* until then the payloads are in the ring */
     for (uint32_t i = 0; i < count; i++) port_release(frames[i]);
     return count;
 }
 
 static uint32_t process_virtual(void) {
     struct queued *const first = queue_take(&virtual_in, BATCH);
+    if (!first) return 0;
     uint32_t count = 0;
+    state_enter();
     for (struct queued *packet = first; packet; packet = packet->next, count++)
         receive_packet(packet->port, packet->bytes, packet->length);
-    if (count) ports_flush();
+    end_batch();
     queue_free_list(first);
     return count;
 }
 
 static uint32_t process_loops(void) {
     if (!looped_first) return 0;
+    state_enter();
     struct looped *packet = process_looped();
-    ports_flush();
+    end_batch();
     uint32_t count = 0;
     for (struct looped *next; packet; packet = next, count++) {
         next = packet->next;
@@ -107,13 +115,10 @@ static void *run(void *unused) {
             waits[waits_count++] = (struct pollfd){.fd = ports[i]->receiver, .events = POLLIN};
     while (!__atomic_load_n(&must_stop, __ATOMIC_ACQUIRE)) {
         uint32_t count = 0;
-        pthread_mutex_lock(&state_lock);
         for (uint32_t i = 0; i < port_count; i++)
             if (!ports[i]->is_virtual) count += process_port(ports[i]);
         count += process_virtual();
         count += process_loops();
-        pthread_mutex_unlock(&state_lock);
-        state_hand_over();
         if (count == 0) wait_for_packets(waits, waits_count);
     }
     return NULL;

@@ -133,6 +133,21 @@ def test_a_flow_that_was_over_and_has_expired_is_no_fault() -> None:
     assert found.whereabouts.left_gone == 1
 
 
+def test_a_moved_flow_that_is_over_may_have_expired() -> None:
+    trial = make_trial()
+    trial.load.flows[0].finished = ANSWERED - 0.1
+    found = find(replace(trial, after=knowledge(ANSWERED, [flow(2), flow(3)], [])))
+    assert found.clean
+    assert found.whereabouts.moved_gone == 1
+
+
+def test_a_new_flow_may_be_bounced() -> None:
+    trial = make_trial()
+    new = packets([flow(8, took_s=0.1)], to_server=True)
+    seen = {name: join(trial.out_of_switch[name], new) for name in ("nf1", "nf2")}
+    assert find(replace(trial, out_of_switch=trial.out_of_switch | seen)).whereabouts.split == 0
+
+
 def test_a_chosen_flow_that_was_rolled_back_may_have_been_to_both() -> None:
     trial = make_trial()
     assert trial.move is not None
