@@ -11,7 +11,7 @@ from pathlib import Path
 
 from experiments.bench.native import BenchError, Programs
 from testbed import plan
-from testbed.link import LinkEnd, connect, silence
+from testbed.link import LinkEnd, bring_up_loopback, connect, silence
 from testbed.namespace import NetworkNamespace
 
 FLOWS = 256
@@ -19,6 +19,7 @@ STEERED_SOURCE = str(plan.CLIENT.address.ip)
 ROUTED_SOURCE = "10.9.0.10"  # no NF group looks at it
 
 _SETTLE_S = 0.05
+_BACKGROUND_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ class Ground:
         self._outside = NetworkNamespace("outside")
         for namespace in (self.switch, self._outside):
             silence(namespace)
+            bring_up_loopback(namespace)  # simple_switch_grpc has its Thrift server there
         for port, interface in plan.PORTS.items():
             connect(
                 LinkEnd(namespace=self.switch, interface=interface),
@@ -93,27 +95,34 @@ class Ground:
         self._settle(case.out_port)
         before = self._received(case.out_port)
         with self._outside.entered():
-            done = subprocess.run(
-                [
-                    str(self._programs.generator),
-                    f"out{plan.CLIENT.port}",
-                    str(case.frame_bytes),
-                    str(rate_pps),
-                    str(seconds),
-                    str(FLOWS),
-                    plan.CLIENT.mac,
-                    plan.GATEWAY_MAC,
-                    case.source,
-                    str(plan.SERVER.address.ip),
-                ],
-                check=False,
-                capture_output=True,
-                text=True,
-            )
+            command = self._generator(case, rate_pps, seconds, FLOWS)
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
         after = self._received(case.out_port)
         if done.returncode != 0:
             raise BenchError(done.stderr.strip())
         return Sample(int(done.stdout) / seconds, (after - before) / seconds)
+
+    @contextmanager
+    def background(self, case: Case, rate_pps: float, flows: int) -> Generator[None]:
+        """Offers packets of so many flows meanwhile, for at most a minute."""
+        with self._outside.entered():
+            process = subprocess.Popen(
+                self._generator(case, rate_pps, _BACKGROUND_S, flows), stdout=subprocess.DEVNULL
+            )
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def _generator(self, case: Case, rate_pps: float, seconds: float, flows: int) -> list[str]:
+        return [
+            str(self._programs.generator),
+            f"out{plan.CLIENT.port}",
+            *(str(case.frame_bytes), str(rate_pps), str(seconds), str(flows)),
+            *(plan.CLIENT.mac, plan.GATEWAY_MAC),
+            *(case.source, str(plan.SERVER.address.ip)),
+        ]
 
     def _settle(self, port: int) -> None:
         """Waits until what earlier runs have left in queues has come out."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -48,8 +47,6 @@ WINDOW_US = 60_000_000
 """Long enough for all packets of a test."""
 BURST = 50
 DEADLINE_S = 30.0
-BOUND_MS = 15.0
-"""For reading and choosing among 1,000 flows, on the embedded switch."""
 
 
 @dataclass
@@ -228,18 +225,10 @@ async def test_the_switch_counts_as_the_reference(bench: Bench) -> None:
         assert found.flows
 
 
-async def test_detection_is_quick(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_thousand_flows_are_active(bench: Bench) -> None:
     packets = random_traffic(seed=12, flow_count=1000, packet_count=2000)
     await bench.session.write(pin(packets))
     await bench.play(packets)
-    times_ms: list[float] = []
-    for _ in range(20):
-        began_s = time.perf_counter()
-        found = await bench.detector.filter_channel(None)
-        times_ms.append((time.perf_counter() - began_s) * 1e3)
-        assert found.active_flows == 1000
-    times_ms.sort()
-    with capsys.disabled():
-        print(f"\n{bench.target.name}: detection {times_ms[0]:.1f}…{times_ms[-1]:.1f} ms")
-    if bench.target.name == "embedded":
-        assert times_ms[0] <= BOUND_MS
+    found = await bench.detector.filter_channel(None)
+    assert found.active_flows == 1000
+    assert list(found.flows) == elephants(active(packets, WINDOW_US), None, bench.rho)
