@@ -69,25 +69,37 @@ class Fences:
         self.collect()
 
     def settle(self, port: int) -> None:
-        """Waits until the switch has decided on all frames that were sent into a port."""
+        """Waits until all frames that were sent into a port have come out.
+
+        A port of the tester has room for some hundreds.
+        """
         ask, answer = self._question()
         self._network.send(port, ask)
         self._receive(port, answer)
+        self._fence_ports(self._fence(next(self._numbers)), [])
 
     def collect(self) -> list[Out | PacketIn]:
         """All that has come out, port by port, then at the controller."""
         number = next(self._numbers)
-        fence = padded(bytes(12) + _FENCE_ETHERTYPE + number.to_bytes(4, "big"))
+        fence = self._fence(number)
         barrier = PacketOut(p4.PACKET_OUT_BARRIER, fence, migration=_FENCE_MIGRATION + number)
-        to_ports = [PacketOut(p4.PACKET_OUT_PORT, fence, egress_port=port) for port in PORTS]
-        self._controller.send([*to_ports, barrier])
-        for port in PORTS:
-            self._receive(port, fence)
+        self._fence_ports(fence, [barrier])
         packets = self._controller.packet_ins_until(barrier.migration)
         out = [Out(port, frame) for port in PORTS for frame in self._out[port]]
         for frames in self._out.values():
             frames.clear()
         return [*out, *packets]
+
+    def _fence_ports(self, fence: bytes, then: list[PacketOut]) -> None:
+        """Takes what comes out by each port before the fence does."""
+        to_ports = [PacketOut(p4.PACKET_OUT_PORT, fence, egress_port=port) for port in PORTS]
+        self._controller.send([*to_ports, *then])
+        for port in PORTS:
+            self._receive(port, fence)
+
+    @staticmethod
+    def _fence(number: int) -> bytes:
+        return padded(bytes(12) + _FENCE_ETHERTYPE + number.to_bytes(4, "big"))
 
     def _question(self) -> tuple[bytes, bytes]:
         sender = str(IPv4Address("198.18.0.0") + next(self._numbers))
