@@ -34,7 +34,7 @@ class LoadOptions:
     witnesses: int = 8
     """UDP flows of numbered datagrams beside the TCP flows."""
 
-    witness_interval_s: float = 0.07
+    witness_interval_s: float = 0.05
     """Time between two datagrams of a witness."""
 
     @classmethod

@@ -173,7 +173,7 @@ def is_instance(entry: Path, socket: Path) -> bool:
     ("arguments", "says"),
     [
         (("--target", "tofino"), "no switch target 'tofino'"),
-        (("--rate", "0"), "--rate must be above 0"),
+        (("--rate", "0"), "--rate: '0' is no number above 0"),
     ],
 )
 def test_bad_input_is_refused(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
