@@ -19,6 +19,7 @@ from nf.southbound.flow import FiveTuple
 _log = logging.getLogger(__name__)
 
 _LIST_PIECE = 1000  # flows in one message
+_EXPORT_PIECE = 32  # states in one message; between two, packets get their turn
 _SECOND_US = 1_000_000
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[object, object]"
@@ -57,29 +58,32 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
 
     async def GetPerflow(  # noqa: N802
         self, request: pb.GetPerflowRequest, context: _Context
-    ) -> AsyncGenerator[pb.StateChunk]:
+    ) -> AsyncGenerator[pb.StateChunks]:
         """Exports; ends early, waiting or not, when the client goes away."""
         flows = await _flows(request.flows, context)
         if request.marker:
             await self._instance.markers.wait(request.marker)
-        for flow in flows:
-            yield self._instance.table.export(flow)
+        for first in range(0, len(flows), _EXPORT_PIECE):
+            piece = flows[first : first + _EXPORT_PIECE]
+            yield pb.StateChunks(chunks=map(self._instance.table.export, piece))
 
     async def PutPerflow(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.StateChunk], context: _Context
-    ) -> AsyncGenerator[pb.PutResult]:
+        self, request_iterator: AsyncIterator[pb.StateChunks], context: _Context
+    ) -> AsyncGenerator[pb.PutResults]:
         """Imports; a chunk that is refused does not end the stream."""
-        async for chunk in request_iterator:
-            try:
-                self._instance.table.put(chunk, self._instance.clock.now_us())
-            except StateError as error:
-                yield _refusal(chunk, str(error))
-            except Exception:
-                # A fault of the function on one flow is not to stop the others.
-                _log.exception("cannot import the state of %s", FiveTuple.from_message(chunk.flow))
-                yield _refusal(chunk, "the function failed on it: see the instance's log")
-            else:
-                yield pb.PutResult(flow=chunk.flow, accepted=True)
+        async for message in request_iterator:
+            yield pb.PutResults(results=map(self._put, message.chunks))
+
+    def _put(self, chunk: pb.StateChunk) -> pb.PutResult:
+        try:
+            self._instance.table.put(chunk, self._instance.clock.now_us())
+        except StateError as error:
+            return _refusal(chunk, str(error))
+        except Exception:
+            # A fault of the function on one flow is not to stop the others.
+            _log.exception("cannot import the state of %s", FiveTuple.from_message(chunk.flow))
+            return _refusal(chunk, "the function failed on it: see the instance's log")
+        return pb.PutResult(flow=chunk.flow, accepted=True)
 
     async def DelPerflow(  # noqa: N802
         self, request: pb.DelPerflowRequest, context: _Context

@@ -32,6 +32,7 @@ _DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _PROBE_TIMEOUT_S = 0.5
 _PROBE_INTERVAL_S = 0.02
 _MAX_UNANSWERED = 1024
+_CHUNKS_A_MESSAGE = 64
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -96,7 +97,9 @@ class PutStream:
     cancels a put disturbs no other; the chunk may be in place all the same.
     """
 
-    def __init__(self, instance: str, call: StreamStreamCall[pb.StateChunk, pb.PutResult]) -> None:
+    def __init__(
+        self, instance: str, call: StreamStreamCall[pb.StateChunks, pb.PutResults]
+    ) -> None:
         self._instance = instance
         self._call = call
         self._slots = asyncio.Semaphore(_MAX_UNANSWERED)
@@ -125,18 +128,21 @@ class PutStream:
         return result
 
     async def write_chunks(self) -> None:
-        """Writes what has been sent, until the stream ends."""
+        """Writes what has been sent, together what is ready, until the stream ends."""
         # What ends it, `read_results` learns and tells.
         with contextlib.suppress(AioRpcError, asyncio.InvalidStateError):
             while True:
-                await self._call.write(await self._outgoing.get())
+                chunks = [await self._outgoing.get()]
+                while len(chunks) < _CHUNKS_A_MESSAGE and not self._outgoing.empty():
+                    chunks.append(self._outgoing.get_nowait())
+                await self._call.write(pb.StateChunks(chunks=chunks))
 
     async def read_results(self) -> None:
         """Hands each answer to the put it belongs to, until the stream ends."""
         end = SouthboundError(self._instance, "the put stream is closed")
         try:
-            async for answer in self._call:
-                if not self._pending or not self._settle(answer):
+            async for message in self._call:
+                if not all(map(self._settle, message.results)):
                     end = SouthboundError(self._instance, "answered a put that was not sent")
                     break
         except AioRpcError as error:
@@ -149,6 +155,9 @@ class PutStream:
                 self._fail(result, end)
 
     def _settle(self, answer: pb.PutResult) -> bool:
+        """Hands an answer to the next put; whether it is that put's."""
+        if not self._pending:
+            return False
         flow, result = self._pending[0]
         if FiveTuple.from_message(answer.flow) != flow:
             return False
@@ -236,12 +245,13 @@ class InstanceClient:
         call = self._stub.GetPerflow(request, timeout=timeout_s)
         received = 0
         try:
-            async for chunk in call:
-                expected = flows[received] if received < len(flows) else None
-                if FiveTuple.from_message(chunk.flow) != expected:
-                    raise SouthboundError(self.name, "sent state of a flow out of turn")
-                received += 1
-                yield chunk
+            async for message in call:
+                for chunk in message.chunks:
+                    expected = flows[received] if received < len(flows) else None
+                    if FiveTuple.from_message(chunk.flow) != expected:
+                        raise SouthboundError(self.name, "sent state of a flow out of turn")
+                    received += 1
+                    yield chunk
         except AioRpcError as error:
             raise _error(self.name, error) from None
         finally:
@@ -252,7 +262,7 @@ class InstanceClient:
     @contextlib.asynccontextmanager
     async def open_put(self) -> AsyncGenerator[PutStream]:
         """A stream to put state through, for as long as it is needed."""
-        call: StreamStreamCall[pb.StateChunk, pb.PutResult] = self._stub.PutPerflow()
+        call: StreamStreamCall[pb.StateChunks, pb.PutResults] = self._stub.PutPerflow()
         stream = PutStream(self.name, call)
         tasks = [
             asyncio.create_task(stream.read_results(), name=f"put results of {self.name}"),
