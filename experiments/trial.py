@@ -19,7 +19,7 @@ from testbed.child import BedError, cpu_s
 from testbed.load.options import LoadOptions
 from testbed.load.record import LoadRecord
 
-_TICK_S = 0.1
+_TICK_S = 0.25
 _SNAPSHOT_LEAD_S = 0.5  # well before the move: listing flows costs the instance some time
 _WIND_DOWN_S = 20.0
 _START_S = 10.0

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
-from controlplane.migration.peers import Bucket
+from controlplane.migration.peers import Bucket, Switch
+
+
+class BucketKeeper:
+    """The buckets of all groups. Nobody else writes them, so it knows what they are."""
+
+    def __init__(self, switch: Switch) -> None:
+        """Nothing is read yet."""
+        self._switch = switch
+        self._known: dict[int, Mapping[int, Bucket]] = {}
+        self.turning = asyncio.Lock()
+        """Held from reading buckets until what follows from them is written."""
+
+    async def read(self, group: int) -> Mapping[int, Bucket]:
+        """The buckets of a group, by number. Raises MoveError."""
+        if group not in self._known:
+            self._known[group] = await self._switch.read_buckets(group)
+        return self._known[group]
+
+    async def write(self, group: int, buckets: Mapping[int, Bucket]) -> None:
+        """Gives buckets of a group to owners. Raises MoveError."""
+        known = self._known.pop(group, None)  # if this fails, nobody knows
+        await self._switch.write_buckets(group, buckets)
+        if known is not None:
+            self._known[group] = {**known, **buckets}
 
 
 def turned(buckets: Mapping[int, Bucket], source: int, destination: int) -> dict[int, Bucket]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from controlplane.migration.buckets import drained
+from controlplane.migration.buckets import BucketKeeper, drained
 from controlplane.migration.errors import MoveError
-from controlplane.migration.peers import (
-    Member,
-    Switch,
-)
+from controlplane.migration.peers import Member
 from nf.southbound.client import SouthboundError
 
 logger = logging.getLogger(__name__)
@@ -22,7 +19,10 @@ class Drain:
     When it has none any more the buckets belong to the owner alone.
     """
 
-    def __init__(self, switch: Switch, owner: Member, previous: Member, interval_s: float) -> None:
+    def __init__(
+        self, buckets: BucketKeeper, owner: Member, previous: Member, interval_s: float
+    ) -> None:
+        """Nothing is asked yet."""
         self.owner = owner
         self.previous = previous
         self.first: int | None = None
@@ -31,7 +31,7 @@ class Drain:
         """Live flows when it was asked last."""
         self.superseded = False
         """Another move has turned the buckets since."""
-        self._switch = switch
+        self._buckets = buckets
         self._interval_s = interval_s
         self._superseding = asyncio.Event()
 
@@ -66,12 +66,14 @@ class Drain:
         self.left = sum(not flow.ended for flow in flows)
         if self.first is None:
             self.first = self.left
-        if self.left or self._superseding.is_set():
+        if self.left:
             return False
-        group = self.owner.group
-        buckets = await self._switch.read_buckets(group)
-        mine = drained(buckets, self.previous.id, self.owner.id)
-        if mine:
-            await self._switch.write_buckets(group, mine)
-        await self.previous.southbound.set_no_new_state(False)
+        async with self._buckets.turning:
+            if self._superseding.is_set():
+                return False
+            group = self.owner.group
+            mine = drained(await self._buckets.read(group), self.previous.id, self.owner.id)
+            if mine:
+                await self._buckets.write(group, mine)
+            await self.previous.southbound.set_no_new_state(False)
         return True

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
 from controlplane.migration.barriers import Barriers
+from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
@@ -88,6 +89,7 @@ class Engine:
         numbers = Numbers()
         self._services = Services(
             writer=RuleWriter(switch, limits),
+            buckets=BucketKeeper(switch),
             outbox=outbox,
             buffer=PacketBuffer(max_packets, max_bytes),
             barriers=Barriers(outbox, numbers, limits),
@@ -151,11 +153,11 @@ class Engine:
         """Goes on watching the buckets that an earlier controller has turned."""
         members = {member.id: member for member in self._members.values()}
         for group in {member.group for member in members.values()}:
-            buckets = await self._switch.read_buckets(group)
+            buckets = await self._services.buckets.read(group)
             for owner, previous in {*buckets.values()}:
                 if owner in members and previous in members:
                     drain = Drain(
-                        self._switch,
+                        self._services.buckets,
                         members[owner],
                         members[previous],
                         self._services.limits.drain_interval_s,
@@ -182,7 +184,6 @@ class Engine:
             options,
             source,
             destination,
-            switch=self._switch,
             detector=self._detector,
             services=self._services,
             wall_clock=self._wall_clock,

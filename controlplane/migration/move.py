@@ -4,8 +4,8 @@ The order of its parts, and why:
 
 1. Both instances are asked who they are: nothing has been touched when one is down.
 2. Elephants are chosen. A flow that begins after that is no elephant yet.
-3. The buckets are turned: new flows go to the destination, flows that the source has
-   seen stay there (the switch knows them).
+3. Meanwhile the buckets are turned: new flows go to the destination, flows that the
+   source has seen stay there (the switch knows them).
 4. A marker through the source: all that was steered to it before the turn has been
    read. Only then it is told to take no new flows. The other way round it would bounce
    first packets that the switch still sends it, and only to it.
@@ -20,8 +20,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar, cast
 
 from controlplane.migration.buckets import drained_by_others, turned
 from controlplane.migration.drain import Drain
@@ -33,7 +34,6 @@ from controlplane.migration.peers import (
     Bucket,
     Detector,
     Member,
-    Switch,
 )
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
@@ -52,6 +52,9 @@ from controlplane.migration.services import Services
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
+_First = TypeVar("_First")
+_Second = TypeVar("_Second")
+
 logger = logging.getLogger(__name__)
 
 
@@ -65,7 +68,6 @@ class Move:
         source: Member,
         destination: Member,
         *,
-        switch: Switch,
         detector: Detector,
         services: Services,
         wall_clock: Callable[[], float],
@@ -79,7 +81,6 @@ class Move:
         self.reason = ""
         self.moved = asyncio.Event()
         """Set when all that was to be moved has been, or the move has come to nothing."""
-        self._switch = switch
         self._detector = detector
         self._services = services
         self._on_turned = on_turned
@@ -157,8 +158,10 @@ class Move:
             control = self._mover.control
             control.southbound_calls += 2
             try:
-                source, destination = await asyncio.gather(
-                    self.source.southbound.get_info(), self.destination.southbound.get_info()
+                source, destination, buckets = await asyncio.gather(
+                    self.source.southbound.get_info(),
+                    self.destination.southbound.get_info(),
+                    self._services.buckets.read(self.source.group),
                 )
             except SouthboundError as error:
                 raise MoveError(str(error), conflict=True) from None
@@ -173,7 +176,6 @@ class Move:
                     f"{destination.state_version}, {self.source.name} {source.state_version}: "
                     "upgrade the destination first"
                 )
-            buckets = await self._switch.read_buckets(self.source.group)
             others = drained_by_others(buckets, self.source.id, self.destination.id)
             if others:
                 raise MoveError(
@@ -195,21 +197,13 @@ class Move:
             await self._watch(self.drain)
 
     async def _move(self) -> None:
-        flows: Sequence[FiveTuple] = ()
-        elephants = self.options.kind is Kind.MOVE_ELEPHANT
-        if elephants:
-            with self._timed("detect"):
-                selection = await self._detector.select(self.source.id, self.options.rho)
-                flows, self._active = selection.flows, selection.active
         if await self._ends_cancelled():
             return
-        with self._timed("turn"):
+        if self.options.kind is Kind.MOVE_ELEPHANT:
+            flows, _ = await _all_of(self._detect(), self._turn())
+        else:
             await self._turn()
-        if not elephants:
-            with self._timed("detect"):
-                self._mover.control.southbound_calls += 1
-                flows = [flow.flow for flow in await self.source.southbound.list_flows()]
-                self._active = len(flows)
+            flows = await self._list()
         self._selected = len(flows)
         if await self._ends_cancelled():
             return
@@ -229,8 +223,22 @@ class Move:
         self.drain = self._drain(self.destination, self.source)
         self.state = MoveState.DRAINING
 
+    async def _detect(self) -> Sequence[FiveTuple]:
+        with self._timed("detect"):
+            selection = await self._detector.select(self.source.id, self.options.rho)
+        self._active = selection.active
+        return selection.flows
+
+    async def _list(self) -> Sequence[FiveTuple]:
+        with self._timed("detect"):
+            self._mover.control.southbound_calls += 1
+            flows = await self.source.southbound.list_flows()
+        self._active = len(flows)
+        return [flow.flow for flow in flows]
+
     def _drain(self, owner: Member, previous: Member) -> Drain:
-        return Drain(self._switch, owner, previous, self._services.limits.drain_interval_s)
+        services = self._services
+        return Drain(services.buckets, owner, previous, services.limits.drain_interval_s)
 
     async def _ends_cancelled(self) -> bool:
         """Ends the move if it has been cancelled."""
@@ -247,16 +255,21 @@ class Move:
         return True
 
     async def _turn(self) -> None:
+        with self._timed("turn"):
+            async with self._services.buckets.turning:
+                await self._turn_buckets()
+
+    async def _turn_buckets(self) -> None:
         control = self._mover.control
         group = self.source.group
-        buckets = await self._switch.read_buckets(group)
+        buckets = await self._services.buckets.read(group)
         self._turned = turned(buckets, self.source.id, self.destination.id)
         control.southbound_calls += 2
         await self.destination.southbound.set_no_new_state(False)
         if self._turned:
             control.writes += 1
             control.updates += len(self._turned)
-            await self._switch.write_buckets(group, self._turned)
+            await self._services.buckets.write(group, self._turned)
         self._on_turned(self)
         await self._mover.fence()
         await self.source.southbound.set_no_new_state(True)
@@ -273,8 +286,9 @@ class Move:
                     number: Bucket(self.source.id, self.destination.id) for number in self._turned
                 }
                 try:
-                    await self.source.southbound.set_no_new_state(False)
-                    await self._switch.write_buckets(self.source.group, back)
+                    async with self._services.buckets.turning:
+                        await self.source.southbound.set_no_new_state(False)
+                        await self._services.buckets.write(self.source.group, back)
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
@@ -309,3 +323,12 @@ class Move:
             yield
         finally:
             self._phases_ms[part] = round((self._services.clock() - begin_s) * 1e3, 4)
+
+
+async def _all_of(first: Awaitable[_First], second: Awaitable[_Second]) -> tuple[_First, _Second]:
+    """Both results, or the first error, once both have ended: neither is left half done."""
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("tuple[_First, _Second]", tuple(results))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from controlplane.migration.barriers import Barriers
+from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
@@ -71,6 +72,7 @@ class Services:
     """The shared parts, made once by the engine."""
 
     writer: RuleWriter
+    buckets: BucketKeeper
     outbox: Outbox
     buffer: PacketBuffer
     barriers: Barriers

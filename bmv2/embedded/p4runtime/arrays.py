@@ -11,7 +11,7 @@ from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid
 from bmv2.embedded.p4runtime.schema import Array, Schema
 
-_CELLS_A_MESSAGE = 2048
+_CELLS_A_MESSAGE = 8192
 
 
 def _index_of(message: p4r.Index, array: Array) -> int:
