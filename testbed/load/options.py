@@ -22,13 +22,13 @@ class LoadOptions:
     scale: float = 0.015
     """Factor on the sizes of the web-search distribution."""
 
-    rate_per_s: float = 320.0
+    rate_per_s: float = 400.0
     """New flows a second."""
 
     chunk: int = 1000
     """Bytes of payload that a flow sends in one turn: one packet."""
 
-    interval_s: float = 0.07
+    interval_s: float = 0.06
     """Time between two turns of a flow; well within the activity window."""
 
     witnesses: int = 8
