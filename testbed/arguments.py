@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from testbed.load.options import LoadOptions
+if TYPE_CHECKING:
+    from testbed.load.options import LoadOptions
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,8 +41,9 @@ def load_options(arguments: argparse.Namespace) -> LoadOptions:
 
     Raises bmv2.target.TargetError for an unknown target.
     """
-    # Only now, in the sandbox: importing it starts threads.
+    # Only now, in the sandbox: importing them starts threads.
     from bmv2 import targets
+    from testbed.load.options import LoadOptions
 
     chosen = {"scale": arguments.scale, "rate_per_s": arguments.rate}
     given = {name: value for name, value in chosen.items() if value is not None}
