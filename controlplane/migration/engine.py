@@ -196,7 +196,7 @@ class Engine:
                 raise MoveError("the controller is stopping", conflict=True)
         except BaseException:
             del self._moves[move.id]
-            move.moved.set()
+            await move.abandon()
             raise
         self._spawn(self._tasks, move.run(), move.id)
         self._forget_old()

@@ -33,11 +33,17 @@ class Exporter:
         self._counts = counts
         self._dispatch = dispatch
 
-    async def fence(self) -> None:
-        """Returns when the source has read all that it was sent. Raises SouthboundError."""
-        async with aclosing(self._behind_marker([])) as nothing:
-            async for _ in nothing:
-                pass
+    async def close_source(self) -> None:
+        """Lets the source take no new flow, once it has read all that it was sent.
+
+        Raises SouthboundError.
+        """
+        marker = _Marker(self._source, self._services, self._counts)
+        self._counts.southbound_calls += 1
+        try:
+            await self._source.southbound.set_no_new_state(True, marker=marker.number)
+        finally:
+            marker.stop()
 
     async def export(self, batch: Sequence[FlowRecord]) -> None:
         """Tells each flow of the batch its state, or that there is none."""
@@ -63,9 +69,9 @@ class Exporter:
                 self._dispatch(record, Event.FAILED, str(error))
 
     async def _behind_marker(self, records: Sequence[FlowRecord]) -> AsyncGenerator[pb.StateChunk]:
-        """The chunks of the flows, behind a marker if they are held (or if there are none)."""
+        """The chunks of the flows, behind a marker if they are held."""
         services = self._services
-        holds = not records or records[0].state.rules.holds
+        holds = records[0].state.rules.holds
         marker = _Marker(self._source, services, self._counts) if holds else None
         self._counts.southbound_calls += 1
         try:

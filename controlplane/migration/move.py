@@ -3,12 +3,13 @@
 The order of its parts, and why:
 
 1. Both instances are asked who they are: nothing has been touched when one is down.
-2. Elephants are chosen. A flow that begins after that is no elephant yet.
-3. Meanwhile the buckets are turned: new flows go to the destination, flows that the
-   source has seen stay there (the switch knows them).
-4. A marker through the source: all that was steered to it before the turn has been
-   read. Only then it is told to take no new flows. The other way round it would bounce
-   first packets that the switch still sends it, and only to it.
+2. Meanwhile, and during what follows, elephants are chosen. A flow that begins after
+   that is no elephant yet.
+3. The buckets are turned: new flows go to the destination, flows that the source has
+   seen stay there (the switch knows them).
+4. The source is told to take no new flows, behind a marker: all that was steered to it
+   before the turn has been read by then. Earlier it would bounce first packets that the
+   switch still sends it, and only to it.
 5. For `move` the source is asked for its flows now, when it cannot get more.
 6. The flows are moved, each by the machine.
 7. The source is watched until its mice have died out; then the buckets belong to the
@@ -100,6 +101,7 @@ class Move:
         self._active: int | None = None
         self._turned: dict[int, Bucket] = {}
         self._cancelled = False
+        self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
         self._drained_ms: float | None = None
         self.drain: Drain | None = None
         """The watch over the flows that are left, once there is one."""
@@ -153,7 +155,12 @@ class Move:
     # --- its parts ------------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Asks both instances; nothing is touched. Raises MoveError."""
+        """Asks both instances; nothing is touched. Raises MoveError.
+
+        Elephants are looked for meanwhile. `run` or `abandon` is to follow.
+        """
+        if self.options.kind is Kind.MOVE_ELEPHANT:
+            self._detection = asyncio.create_task(self._detect(), name=f"{self.id}: detection")
         with self._timed("prepare"):
             control = self._mover.control
             control.southbound_calls += 2
@@ -184,6 +191,11 @@ class Move:
                     conflict=True,
                 )
 
+    async def abandon(self) -> None:
+        """Ends what `prepare` has begun; there will be no move."""
+        await self._end_detection()
+        self.moved.set()
+
     async def run(self) -> None:
         """Moves, and drains the source. Failures end up in the report."""
         try:
@@ -191,6 +203,8 @@ class Move:
         except (MoveError, SouthboundError) as error:
             self.reason = self.reason or str(error)
             await self._undo(MoveState.FAILED)
+        finally:
+            await self._end_detection()
         self.moved.set()
         logger.info("%s: %s %s", self.id, self.state, self.reason)
         if self.drain is not None:
@@ -199,8 +213,8 @@ class Move:
     async def _move(self) -> None:
         if await self._ends_cancelled():
             return
-        if self.options.kind is Kind.MOVE_ELEPHANT:
-            flows, _ = await _all_of(self._detect(), self._turn())
+        if self._detection is not None:
+            flows, _ = await _all_of(self._detection, self._turn())
         else:
             await self._turn()
             flows = await self._list()
@@ -228,6 +242,11 @@ class Move:
             selection = await self._detector.select(self.source.id, self.options.rho)
         self._active = selection.active
         return selection.flows
+
+    async def _end_detection(self) -> None:
+        if self._detection is not None:
+            self._detection.cancel()
+            await asyncio.gather(self._detection, return_exceptions=True)
 
     async def _list(self) -> Sequence[FiveTuple]:
         with self._timed("detect"):
@@ -264,15 +283,14 @@ class Move:
         group = self.source.group
         buckets = await self._services.buckets.read(group)
         self._turned = turned(buckets, self.source.id, self.destination.id)
-        control.southbound_calls += 2
+        control.southbound_calls += 1
         await self.destination.southbound.set_no_new_state(False)
         if self._turned:
             control.writes += 1
             control.updates += len(self._turned)
             await self._services.buckets.write(group, self._turned)
         self._on_turned(self)
-        await self._mover.fence()
-        await self.source.southbound.set_no_new_state(True)
+        await self._mover.close_source()
 
     async def _undo(self, end: MoveState) -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.

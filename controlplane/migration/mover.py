@@ -105,9 +105,12 @@ class Mover:
 
     # --- the move ---------------------------------------------------------------
 
-    async def fence(self) -> None:
-        """Returns when the source has read all it was sent so far. Raises SouthboundError."""
-        await self._exporter.fence()
+    async def close_source(self) -> None:
+        """Lets the source take no new flow, once it has read all that it was sent.
+
+        Raises SouthboundError.
+        """
+        await self._exporter.close_source()
 
     async def run(self, flows: Sequence[FiveTuple]) -> None:
         """Moves the flows; returns when each of them is at an end of the machine.

@@ -156,8 +156,8 @@ class Instance(Protocol):
         """Deletes state."""
         ...
 
-    async def set_no_new_state(self, no_new_state: bool) -> None:
-        """Whether it bounces packets of flows it has no state for."""
+    async def set_no_new_state(self, no_new_state: bool, *, marker: int = 0) -> None:
+        """Whether it bounces packets of flows it has no state for, behind a marker if any."""
         ...
 
 

@@ -95,7 +95,9 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
     async def SetMode(  # noqa: N802
         self, request: pb.SetModeRequest, context: _Context
     ) -> pb.SetModeReply:
-        """Holds for every frame that has not been read yet."""
+        """Holds for every frame that has not been read yet, or for those behind the marker."""
+        if request.marker:
+            await self._instance.markers.wait(request.marker)
         self._instance.table.no_new_state = request.no_new_state
         return pb.SetModeReply()
 

@@ -284,10 +284,13 @@ class InstanceClient:
         return reply.deleted
 
     async def set_no_new_state(
-        self, no_new_state: bool, *, timeout_s: float = CALL_TIMEOUT_S
+        self, no_new_state: bool, *, marker: int = 0, timeout_s: float = CALL_TIMEOUT_S
     ) -> None:
-        """Says whether the instance bounces packets of flows it has no state for."""
-        request = pb.SetModeRequest(no_new_state=no_new_state)
+        """Says whether the instance bounces packets of flows it has no state for.
+
+        Returns when that is in force: at once, or when it has read `marker` from its port.
+        """
+        request = pb.SetModeRequest(no_new_state=no_new_state, marker=marker)
         await self._ask(self._stub.SetMode, request, timeout_s)
 
     async def get_load(self, *, timeout_s: float = CALL_TIMEOUT_S) -> pb.Load:

@@ -161,7 +161,10 @@ class ModelInstance:
         await self._answer()
         return sum(self.flows.pop(flow, None) is not None for flow in flows)
 
-    async def set_no_new_state(self, no_new_state: bool) -> None:
+    async def set_no_new_state(self, no_new_state: bool, *, marker: int = 0) -> None:
+        await self._answer()
+        while marker and marker not in self._markers:
+            await self._marker_read.wait()
         await self._answer()
         self.no_new_state = no_new_state
 

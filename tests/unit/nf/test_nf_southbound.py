@@ -220,6 +220,17 @@ async def test_without_new_state_unknown_flows_are_bounced(nf1: End) -> None:
     assert len(await nf1.client.list_flows()) == 2
 
 
+async def test_the_mode_changes_behind_a_marker(nf1: End) -> None:
+    closing = asyncio.create_task(nf1.client.set_no_new_state(True, marker=3))
+    await until(lambda: nf1.instance.markers.waiting == 1)
+    nf1.handle(tcp(SYN, flow=FLOWS[0]))
+    assert not closing.done()
+    nf1.handle(build_marker(3))
+    await closing
+    nf1.handle(tcp(SYN, flow=FLOWS[1]))
+    assert [summary.flow for summary in await nf1.client.list_flows()] == [FLOWS[0]]
+
+
 async def test_load_and_losses(nf1: End) -> None:
     load = await nf1.client.get_load()
     assert (load.dropped, load.unsent) == (3, 4)
