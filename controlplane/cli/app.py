@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
+from typer.exceptions import TyperException
 
 from controlplane.cli import render
 from controlplane.cli.client import Northbound
@@ -266,10 +267,20 @@ def shell(
 
 
 def main() -> None:
-    """Entry point of the command: errors are one line, and exit code 1."""
+    """Entry point of the command: errors are one line; exit code 2 for wrong usage, else 1."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
-        app(prog_name="controlplane")
+        sys.exit(app(prog_name="controlplane", standalone_mode=False))
     except CommandError as error:
-        print(f"controlplane: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(str(error), 1)
+    except TyperException as error:
+        # Empty where no command was named: the help has been printed.
+        _refuse(error.format_message(), error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+
+
+def _refuse(message: str, exit_code: int) -> NoReturn:
+    if message:
+        print(f"controlplane: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(exit_code)

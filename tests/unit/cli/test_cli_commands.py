@@ -132,16 +132,27 @@ def test_no_controller(arguments: tuple[str, ...], line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "line"),
     [
-        ("move", "nf1"),
-        ("move-elephant", "nf1", "nf2", "--rho", "2"),
-        ("move-elephant", "nf1", "nf2", "--scope", "all"),
-        ("no-such-command",),
+        (("move", "nf1"), "Missing argument 'DST'."),
+        (("move-elephant", "nf1", "nf2", "--rho", "2"), "Invalid value for '--rho': "),
+        (("move-elephant", "nf1", "nf2", "--scope", "all"), "Invalid value for '--scope': "),
+        (("no-such-command",), "No such command 'no-such-command'."),
     ],
 )
-def test_usage_errors_exit_2(arguments: tuple[str, ...]) -> None:
-    assert CliRunner().invoke(cli.app, arguments).exit_code == 2
+def test_wrong_usage_is_one_line_and_exit_2(
+    arguments: tuple[str, ...],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["controlplane", *arguments])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"controlplane: {line}")
+    assert printed.count("\n") == 1
 
 
 def test_shell_is_a_backup_and_pinned() -> None:
