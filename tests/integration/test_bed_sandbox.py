@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+# The background and nohup have signals ignored, and that is inherited.
+HEEDING_SIGNALS = ("env", "--default-signal=INT,HUP")
 SANDBOX = (sys.executable, "-m", "testbed.sandbox")
 
 # Processes, anonymous namespaces and veths, then a sign of life.
@@ -70,15 +72,6 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
     return condition()
 
 
-@pytest.fixture
-def heeded_sigint() -> Iterator[None]:
-    """A shell starts what it has in the background with SIGINT ignored, and that is inherited."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heeded_sigint")
 @pytest.mark.parametrize(
     ("number", "code"),
     [
@@ -94,7 +87,9 @@ def test_a_signal_to_the_outermost_process_leaves_nothing(
     before, links = namespaces(), interfaces()
     mark = f"{3600 + os.getpid() % 1000}.{int(number)}"
     outer = subprocess.Popen(
-        [*SANDBOX, sys.executable, "-c", INHABITED, mark], stdout=subprocess.PIPE, text=True
+        [*HEEDING_SIGNALS, *SANDBOX, sys.executable, "-c", INHABITED, mark],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert outer.stdout is not None
     assert outer.stdout.readline() == "ready\n"
