@@ -96,12 +96,14 @@ TARGET ?= auto
 LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),--rate $(RATE)) \
     $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) --die-with-parent
 
-.PHONY: run-bmv2 demo bench
+.PHONY: run-bmv2 demo bench bench-switch
 run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
 
 demo: setup  ## Move all flows, then only elephants (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS)
 
-bench: setup  ## Measure packets per second of the switch targets.
-	@exec $(BIN)/python -m experiments.bench --die-with-parent
+bench: bench-switch  ## Measure everything that is measured.
+
+bench-switch: setup  ## Measure the switch targets: packets, latency, control plane.
+	@exec $(BIN)/python -m experiments.bench_switch --die-with-parent

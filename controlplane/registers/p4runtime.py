@@ -10,9 +10,8 @@ import numpy as np
 from finsy.proto import p4r
 
 from controlplane.registers.decode import Run, decode
-from controlplane.registers.reader import Cells
+from controlplane.registers.reader import Cells, RegisterNames
 from controlplane.switch.errors import SwitchError
-from controlplane.switch.program import Program
 from controlplane.switch.rpc import connect, translated
 
 _METHOD = "/p4.v1.P4Runtime/Read"
@@ -23,7 +22,7 @@ _READ_TIMEOUT_S = 10.0
 class P4RuntimeRegisters:
     """Reads registers with P4Runtime's Read, on a connection of its own."""
 
-    def __init__(self, program: Program, channel: grpc.aio.Channel, device_id: int) -> None:
+    def __init__(self, program: RegisterNames, channel: grpc.aio.Channel, device_id: int) -> None:
         """Use `open`."""
         self._program = program
         self._channel = channel
@@ -34,7 +33,7 @@ class P4RuntimeRegisters:
         )
 
     @classmethod
-    async def open(cls, program: Program, address: str, device_id: int) -> P4RuntimeRegisters:
+    async def open(cls, program: RegisterNames, address: str, device_id: int) -> P4RuntimeRegisters:
         """Connects. Raises SwitchError."""
         return cls(program, await connect(address, _CONNECT_TIMEOUT_S), device_id)
 

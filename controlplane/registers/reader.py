@@ -7,9 +7,18 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from finsy.proto import p4i
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
 """The cells of a register, by index."""
+
+
+class RegisterNames(Protocol):
+    """What a reader knows of the program."""
+
+    def register(self, name: str) -> p4i.Register:
+        """The register of a name. Raises SwitchError."""
+        ...
 
 
 class RegisterReader(Protocol):

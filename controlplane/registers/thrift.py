@@ -21,9 +21,8 @@ from thriftpy2.thrift import TClient, TException
 from thriftpy2.transport import TSocket
 from thriftpy2.transport.buffered import TCyBufferedTransport
 
-from controlplane.registers.reader import Cells
+from controlplane.registers.reader import Cells, RegisterNames
 from controlplane.switch.errors import SwitchError
-from controlplane.switch.program import Program
 
 _IDL = Path(__file__).with_name("bmv2.thrift")
 _SERVICE = "standard"
@@ -34,7 +33,7 @@ _TIMEOUT_MS = 10_000
 class ThriftRegisters:
     """Reads registers with BMv2's bulk call, in a thread so that the loop goes on."""
 
-    def __init__(self, program: Program, address: str) -> None:
+    def __init__(self, program: RegisterNames, address: str) -> None:
         """`address` is host:port. Use `open`."""
         self._program = program
         self._address = address
@@ -45,7 +44,7 @@ class ThriftRegisters:
         self._using = threading.Lock()
 
     @classmethod
-    async def open(cls, program: Program, address: str) -> ThriftRegisters:
+    async def open(cls, program: RegisterNames, address: str) -> ThriftRegisters:
         """Connects. Raises SwitchError."""
         reader = cls(program, address)
         await asyncio.to_thread(reader._open)

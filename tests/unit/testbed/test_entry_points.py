@@ -12,7 +12,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["testbed.__main__", "experiments.demo", "experiments.bench.__main__"]
+    "module", ["testbed.__main__", "experiments.demo", "experiments.bench_switch.__main__"]
 )
 def test_an_entry_point_has_one_thread(module: str) -> None:
     program = f"import os, {module}; print(len(os.listdir('/proc/self/task')))"

@@ -18,7 +18,7 @@ class BenchError(Exception):
 class Programs:
     """The compiled programs."""
 
-    generator: Path
+    traffic: Path
     forwarder: Path
 
 
@@ -28,7 +28,7 @@ def compile_programs(directory: Path) -> Programs:
     if compiler is None:
         raise BenchError("no C compiler on PATH: install gcc")
     directory.mkdir(parents=True, exist_ok=True)
-    return Programs(*(_compile(compiler, name, directory) for name in ("generator", "forwarder")))
+    return Programs(*(_compile(compiler, name, directory) for name in ("traffic", "forwarder")))
 
 
 def _compile(compiler: str, name: str, directory: Path) -> Path:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import statistics
 import time
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from bmv2.target import Target
@@ -19,7 +17,8 @@ from controlplane.registers.choose import open_reader
 from controlplane.switch.provision import provision
 from controlplane.switch.session import SwitchSession
 from controlplane.topology import Topology
-from experiments.bench.ground import STEERED_SOURCE, Case, Ground
+from experiments.bench_switch.ground import STEERED_SOURCE, Case, Ground
+from experiments.bench_switch.spread import Spread
 from testbed import plan
 from testbed.bed import P4INFO, PROGRAM
 from testbed.plan import RunDirectory
@@ -29,17 +28,6 @@ _RHO = 0.35
 _BACKGROUND_PPS = 12_000.0  # each flow within the activity window, also on a slow switch
 _WARM_UP_S = 2.0
 _TIMES = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Detection:
-    """How long it takes to read the registers and to choose, in milliseconds."""
-
-    median_ms: float
-    least_ms: float
-    most_ms: float
-    active_flows: int
-    """The most that were found active at once."""
 
 
 def configure(directory: Path, target: Target) -> Config:
@@ -65,8 +53,8 @@ async def write_entries(config: Config) -> None:
         pass
 
 
-async def measure_detection(config: Config, ground: Ground, window_us: int) -> Detection:
-    """Detects again and again while 1,000 flows are active. Raises SwitchError."""
+async def measure_detection(config: Config, ground: Ground, window_us: int) -> Spread:
+    """Milliseconds to detect, again and again while 1,000 flows are active. Raises SwitchError."""
     async with contextlib.AsyncExitStack() as stack:
         # Thrift is on the loopback of the switch's namespace: the thread that reads goes there.
         inside = ground.switch.entered()
@@ -82,18 +70,11 @@ async def measure_detection(config: Config, ground: Ground, window_us: int) -> D
         stack.enter_context(ground.background(case, _BACKGROUND_PPS, ACTIVE_FLOWS))
         await _warm_up(detector)
         times_ms: list[float] = []
-        active = 0
         for _ in range(_TIMES):
             began_s = time.perf_counter()
-            found = await detector.filter_channel(None)
+            await detector.filter_channel(None)
             times_ms.append((time.perf_counter() - began_s) * 1e3)
-            active = max(active, found.active_flows)
-    return Detection(
-        median_ms=statistics.median(times_ms),
-        least_ms=min(times_ms),
-        most_ms=max(times_ms),
-        active_flows=active,
-    )
+    return Spread.of(times_ms)
 
 
 async def _warm_up(detector: ElephantDetector) -> None:

@@ -1,4 +1,4 @@
-"""The ground of the benchmark: a switch's ports, a generator at one, counters at all."""
+"""The ground of the benchmark: a switch's ports, traffic at one, counters at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.bench.native import BenchError, Programs
+from experiments.bench_switch.native import BenchError, Programs
 from testbed import plan
 from testbed.link import LinkEnd, bring_up_loopback, connect, silence
 from testbed.namespace import NetworkNamespace
@@ -17,6 +17,8 @@ from testbed.namespace import NetworkNamespace
 FLOWS = 256
 STEERED_SOURCE = str(plan.CLIENT.address.ip)
 ROUTED_SOURCE = "10.9.0.10"  # no NF group looks at it
+
+BURST = 16
 
 _SETTLE_S = 0.05
 _BACKGROUND_S = 60.0
@@ -34,7 +36,7 @@ class Case:
 
 CASES = tuple(
     Case(name=name, frame_bytes=size, source=source, out_port=port)
-    for size in (64, 1500)
+    for size in (64, 512, 1500)
     for name, source, port in (
         ("steered", STEERED_SOURCE, plan.NF1.port),
         ("routed", ROUTED_SOURCE, plan.SERVER.port),
@@ -42,12 +44,29 @@ CASES = tuple(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What happened in one run of the generator."""
+    """What happened to the packets of one run."""
 
-    offered_pps: float
-    forwarded_pps: float
+    seconds: float
+    sent: int
+    arrived_in_time: int
+    """Those that had come out when the last one was sent."""
+    arrived: int
+    """Those that came out at all."""
+    latency_p50_us: float | None = None
+    latency_p99_us: float | None = None
+    """Of a part of the packets; none where none of them arrived."""
+
+    @property
+    def sent_pps(self) -> float:
+        """The rate that was offered."""
+        return self.sent / self.seconds
+
+    @property
+    def arrived_pps(self) -> float:
+        """The rate that was carried."""
+        return self.arrived_in_time / self.seconds
 
 
 class Ground:
@@ -90,24 +109,42 @@ class Ground:
             process.kill()
             process.wait()
 
-    def run(self, case: Case, rate_pps: float, seconds: float) -> Sample:
+    def run(self, case: Case, rate_pps: float, seconds: float, *, burst: int = BURST) -> Sample:
         """Offers packets at a rate and counts what comes out. Raises BenchError."""
-        self._settle(case.out_port)
-        before = self._received(case.out_port)
+        before = self._settled(case.out_port)
         with self._outside.entered():
-            command = self._generator(case, rate_pps, seconds, FLOWS)
-            done = subprocess.run(command, check=False, capture_output=True, text=True)
-        after = self._received(case.out_port)
-        if done.returncode != 0:
-            raise BenchError(done.stderr.strip())
-        return Sample(int(done.stdout) / seconds, (after - before) / seconds)
+            process = subprocess.Popen(
+                self._traffic(case, rate_pps, seconds, FLOWS, burst),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        with process:
+            if process.stdout is None or process.stderr is None:
+                raise BenchError("the traffic has no output")
+            sent = process.stdout.read(1)  # nothing comes before the last packet is sent
+            in_time = self.received(case.out_port)
+            words = (sent + process.stdout.read()).split()
+            error = process.stderr.read().strip()
+        if process.returncode != 0:
+            raise BenchError(error)
+        p50, p99 = (None if word == "-" else float(word) for word in words[1:])
+        return Sample(
+            seconds=seconds,
+            sent=int(words[0]),
+            arrived_in_time=in_time - before,
+            arrived=self._settled(case.out_port) - before,
+            latency_p50_us=p50,
+            latency_p99_us=p99,
+        )
 
     @contextmanager
     def background(self, case: Case, rate_pps: float, flows: int) -> Generator[None]:
         """Offers packets of so many flows meanwhile, for at most a minute."""
         with self._outside.entered():
             process = subprocess.Popen(
-                self._generator(case, rate_pps, _BACKGROUND_S, flows), stdout=subprocess.DEVNULL
+                self._traffic(case, rate_pps, _BACKGROUND_S, flows, BURST),
+                stdout=subprocess.DEVNULL,
             )
         try:
             yield
@@ -115,23 +152,26 @@ class Ground:
             process.kill()
             process.wait()
 
-    def _generator(self, case: Case, rate_pps: float, seconds: float, flows: int) -> list[str]:
+    def _traffic(
+        self, case: Case, rate_pps: float, seconds: float, flows: int, burst: int
+    ) -> list[str]:
         return [
-            str(self._programs.generator),
-            f"out{plan.CLIENT.port}",
-            *(str(case.frame_bytes), str(rate_pps), str(seconds), str(flows)),
+            str(self._programs.traffic),
+            *(f"out{plan.CLIENT.port}", f"out{case.out_port}"),
+            *(str(case.frame_bytes), str(rate_pps), str(seconds), str(flows), str(burst)),
             *(plan.CLIENT.mac, plan.GATEWAY_MAC),
             *(case.source, str(plan.SERVER.address.ip)),
         ]
 
-    def _settle(self, port: int) -> None:
-        """Waits until what earlier runs have left in queues has come out."""
+    def _settled(self, port: int) -> int:
+        """Packets that have come out of a port when no more do."""
         last = -1
-        while (now := self._received(port)) != last:
+        while (now := self.received(port)) != last:
             last = now
             time.sleep(_SETTLE_S)
+        return now
 
-    def _received(self, port: int) -> int:
+    def received(self, port: int) -> int:
         """Packets that have come out of a port so far."""
         with self._outside.entered():
             lines = Path("/proc/thread-self/net/dev").read_text().splitlines()
