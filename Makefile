@@ -7,6 +7,8 @@ PROTOS := nf/southbound/southbound.proto nf/runtime/flow_state.proto nf/asset_mo
 PROTOS_PY := $(PROTOS:.proto=_pb2.py)
 P4_SOURCES := $(shell find p4src -name '*.p4')
 P4_BUILD := p4src/build
+TEST_PROGRAMS := $(shell find tests/programs -name '*.p4')
+TEST_PROGRAMS_BUILD := tests/programs/build
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -87,6 +89,12 @@ p4: $(P4_BUILD)/uhaul.json  ## Rebuild the P4 program (needs p4c) and the consta
 $(P4_BUILD)/uhaul.json: $(P4_SOURCES) p4src/generate_constants.py p4src/build.py
 	$(PYTHON) p4src/generate_constants.py
 	$(PYTHON) p4src/build.py
+
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS_BUILD)/sources.sha256  ## Rebuild the P4 programs of the tests (needs p4c).
+
+$(TEST_PROGRAMS_BUILD)/sources.sha256: $(TEST_PROGRAMS) p4src/build.py
+	$(PYTHON) p4src/build.py tests/programs
 
 # --- the test bed, the demo and the benchmark -------------------------------------
 

@@ -18,14 +18,22 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 from structure_tree import ROOT, files
 
+from p4src.build import P4Build
+
 P4SRC = ROOT / "p4src"
 MAKEFILE = (ROOT / "Makefile").read_text()
 PROTOS = tuple(re.findall(r"\S+\.proto", MAKEFILE.partition("PROTOS := ")[2].partition("\n")[0]))
 
 
-def check(script: Path) -> subprocess.CompletedProcess[str]:
+PROGRAMS = ROOT / "tests" / "programs"
+
+
+def check(script: Path, *arguments: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(script), "--check"], check=False, capture_output=True, text=True
+        [sys.executable, str(script), "--check", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -99,6 +107,26 @@ def test_the_program_and_its_p4info_belong_together() -> None:
         assert table.size == tables[name]["max_size"], name
     sizes = {register["name"]: register["size"] for register in program["register_arrays"]}
     assert {each.preamble.name: each.size for each in p4info.registers} == sizes
+
+
+def test_the_tests_programs_are_not_stale(copy: Path) -> None:
+    done = check(P4SRC / "build.py", PROGRAMS)
+    assert (done.returncode, done.stderr) == (0, "")
+    spoilt = copy / "tests" / "programs"
+    shutil.copytree(PROGRAMS, spoilt)
+    with (spoilt / "include" / "end.p4").open("a") as file:
+        file.write("\n")
+    done = check(copy / "p4src" / "build.py", spoilt)
+    assert done.returncode == 1
+    assert done.stderr.startswith("tests/programs/build is stale: run make test-programs")
+
+
+@pytest.mark.parametrize("directory", [P4SRC, PROGRAMS], ids=lambda path: path.name)
+def test_what_is_built_is_of_a_program_that_is_there(directory: Path) -> None:
+    built = {path.name for path in (directory / "build").iterdir()}
+    programs = {path.stem for path in P4Build(directory).programs()}
+    of_programs = {f"{name}{end}" for name in programs for end in (".json", ".p4info.txtpb")}
+    assert built == {*of_programs, "sources.sha256"}
 
 
 @pytest.mark.skipif(shutil.which("p4c-bm2-ss") is None, reason="p4c is not on PATH")
