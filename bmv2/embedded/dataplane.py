@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 __all__ = ["CompileError", "Dataplane", "UnsupportedProgram"]
 
 _RECEIVE_ROOM = 4 << 20
+_MULTICAST, _CLONE = 0, 1
+_WHOLE = 0xFFFFFFFF
 
 
 class Dataplane:
@@ -46,6 +48,7 @@ class Dataplane:
         self._registers = {name: place for place, name in enumerate(program.registers)}
         self._counters = {name: place for place, name in enumerate(program.counters)}
         self._opened: list[int] = []
+        self._is_started = False
         self._is_stopped = False
         self._receive_room = ctypes.create_string_buffer(_RECEIVE_ROOM)
         _check(self._call.switch_prepare(), "the data plane cannot be prepared")
@@ -74,11 +77,27 @@ class Dataplane:
 
         Raises OSError with the name of the interface that cannot be opened.
         """
-        for number, interface in {**self._ports, self._cpu_port: None}.items():
-            name = None if interface is None else interface.encode()
-            _check(self._call.switch_add_port(number, name), f"interface {interface}")
-            self._opened.append(number)
+        self._open_ports()
         _check(self._call.switch_start(), "the data plane's thread")
+        self._is_started = True
+
+    def process(self) -> None:
+        """Takes what was sent into virtual ports through the program, in the caller's thread.
+
+        Instead of `start`, for tests: when it returns every packet has come out, or will not.
+        Raises RuntimeError when the data plane is started.
+        """
+        if self._is_started:
+            raise RuntimeError("a data plane that is started processes packets by itself")
+        self._open_ports()
+        self._call.switch_process()
+
+    def _open_ports(self) -> None:
+        for number, interface in {**self._ports, self._cpu_port: None}.items():
+            if number not in self._opened:
+                name = None if interface is None else interface.encode()
+                _check(self._call.switch_add_port(number, name), f"interface {interface}")
+                self._opened.append(number)
 
     def stop(self) -> None:
         """Stops forwarding for good. Stopping twice is no error."""
@@ -219,6 +238,42 @@ class Dataplane:
     def _check_index(name: str, index: int, size: int) -> None:
         if not 0 <= index < size:
             raise IndexError(f"{name}: index {index} is not below its size {size}")
+
+    # --- replication ------------------------------------------------------------------------
+
+    def multicast_group_set(self, group: int, replicas: Sequence[tuple[int, int]]) -> None:
+        """Makes or changes a multicast group: its copies, each by port and replication id."""
+        self._set_replication(_MULTICAST, group, replicas)
+
+    def multicast_group_delete(self, group: int) -> None:
+        """Removes a multicast group."""
+        self._set_replication(_MULTICAST, group, None)
+
+    def clone_session_set(
+        self, session: int, replicas: Sequence[tuple[int, int]], packet_length_bytes: int
+    ) -> None:
+        """Makes or changes a clone session; copies are cut to a length, 0 leaves them whole."""
+        self._set_replication(_CLONE, session, replicas, packet_length_bytes or _WHOLE)
+
+    def clone_session_delete(self, session: int) -> None:
+        """Removes a clone session."""
+        self._set_replication(_CLONE, session, None)
+
+    def _set_replication(
+        self,
+        kind: int,
+        number: int,
+        replicas: Sequence[tuple[int, int]] | None,
+        length: int = _WHOLE,
+    ) -> None:
+        copies = replicas or ()
+        ports = (ctypes.c_uint32 * len(copies))(*(port for port, _ in copies))
+        rids = (ctypes.c_uint16 * len(copies))(*(rid for _, rid in copies))
+        exists = replicas is not None
+        error = self._call.switch_set_replication(
+            kind, number, exists, len(copies), ports, rids, length
+        )
+        _check(error, "a multicast group or clone session")
 
     # --- counts -----------------------------------------------------------------------------
 

@@ -87,6 +87,24 @@ class Backend(Protocol):
         """Cells of a register as a serialised p4.v1.ReadResponse, one entity a cell."""
         ...
 
+    def multicast_group_set(self, group: int, replicas: Sequence[tuple[int, int]]) -> None:
+        """Makes or changes a multicast group: its copies, each by port and replication id."""
+        ...
+
+    def multicast_group_delete(self, group: int) -> None:
+        """Removes a multicast group."""
+        ...
+
+    def clone_session_set(
+        self, session: int, replicas: Sequence[tuple[int, int]], packet_length_bytes: int
+    ) -> None:
+        """Makes or changes a clone session; copies are cut to a length, 0 leaves them whole."""
+        ...
+
+    def clone_session_delete(self, session: int) -> None:
+        """Removes a clone session."""
+        ...
+
     def send_packet_out(self, packet: bytes) -> None:
         """Sends a packet into the pipeline as if it came in by the CPU port."""
         ...

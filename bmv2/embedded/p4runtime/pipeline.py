@@ -13,6 +13,7 @@ from bmv2.embedded.p4runtime.errors import P4RuntimeError, unimplemented
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
 from bmv2.embedded.p4runtime.initial_state import initial_tables
 from bmv2.embedded.p4runtime.packet_header import PacketHeader
+from bmv2.embedded.p4runtime.replication import Replication
 from bmv2.embedded.p4runtime.schema import Schema
 from bmv2.embedded.p4runtime.table_reader import TableReader
 from bmv2.embedded.p4runtime.table_state import Entry, TableState
@@ -37,6 +38,7 @@ class Pipeline:
         self._writer = TableWriter(schema, self.states, backend, self._set_timer)
         self._reader = TableReader(schema, self.states, backend)
         self._arrays = Arrays(schema, backend)
+        self.replication = Replication(backend)
 
     def write(self, update: p4r.Update) -> None:
         """Does one update of a batch. Raises P4RuntimeError, with nothing changed."""
@@ -51,6 +53,8 @@ class Pipeline:
                 self._arrays.write_counter(kind, entity.counter_entry)
             case "register_entry":
                 self._arrays.write_register(kind, entity.register_entry)
+            case "packet_replication_engine_entry":
+                self.replication.write(kind, entity.packet_replication_engine_entry)
             case other:
                 raise _unknown_entity(other)
 
@@ -65,6 +69,9 @@ class Pipeline:
                 yield from _in_messages(self._arrays.read_counters(query.counter_entry))
             case "register_entry":
                 yield from self._arrays.read_registers(query.register_entry)
+            case "packet_replication_engine_entry":
+                replication = query.packet_replication_engine_entry
+                yield from _in_messages(self.replication.read(replication))
             case other:
                 raise _unknown_entity(other)
 

@@ -12,7 +12,7 @@ from bmv2.embedded.p4runtime.table_state import TableState
 
 
 def carry_over(old: Pipeline, new: Pipeline) -> None:
-    """Writes the entries, counters and registers of `old` into `new`, not yet started.
+    """Writes the entries, groups, counters and registers of `old` into `new`, not yet started.
 
     Counters and registers follow where the new program has one of the same name and
     shape. Raises P4RuntimeError (INVALID_ARGUMENT) when an entry has no place.
@@ -20,6 +20,8 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
     for state in old.states.values():
         if state.entries or state.default is not state.initial_default:
             _carry_table(old, new, state)
+    for entry in old.replication.entries():
+        _write(new, p4r.Update.INSERT, p4r.Entity(packet_replication_engine_entry=entry))
     for array in old.schema.counters.values():
         if new.schema.counters.get(array.id) == array:
             for index in range(array.size):
@@ -43,12 +45,12 @@ def _carry_table(old: Pipeline, new: Pipeline, state: TableState) -> None:
             message = state.message(entry)
             if table.direct_counter_id and successor.direct_counter_id:
                 _add_counter(old, table, entry.handle, message)
-            _write(new, p4r.Update.INSERT, message)
+            _write(new, p4r.Update.INSERT, p4r.Entity(table_entry=message))
     if state.default is not None and state.default is not state.initial_default:
         message = state.default_message(state.default)
         if table.direct_counter_id and successor.direct_counter_id:
             _add_counter(old, table, None, message)
-        _write(new, p4r.Update.MODIFY, message)
+        _write(new, p4r.Update.MODIFY, p4r.Entity(table_entry=message))
 
 
 def _add_counter(old: Pipeline, table: Table, handle: int | None, message: p4r.TableEntry) -> None:
@@ -57,8 +59,8 @@ def _add_counter(old: Pipeline, table: Table, handle: int | None, message: p4r.T
     message.counter_data.byte_count = byte_count
 
 
-def _write(new: Pipeline, kind: p4r.Update.Type.ValueType, message: p4r.TableEntry) -> None:
+def _write(new: Pipeline, kind: p4r.Update.Type.ValueType, entity: p4r.Entity) -> None:
     try:
-        new.write(p4r.Update(type=kind, entity=p4r.Entity(table_entry=message)))
+        new.write(p4r.Update(type=kind, entity=entity))
     except P4RuntimeError as error:
         raise invalid(f"an entry has no place in the new program: {error.message}") from error

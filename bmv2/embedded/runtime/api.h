@@ -33,6 +33,12 @@ API int switch_start(void) {
     return error;
 }
 
+/* Takes the packets of virtual ports through the program until none is left, in the
+ * caller's thread; for a switch that is not started. */
+API void switch_process(void) {
+    while (process_virtual() + process_loops() > 0) continue;
+}
+
 API void switch_stop(void) {
     if (is_running) {
         const uint64_t one = 1;

@@ -42,6 +42,12 @@ class FakeBackend:
     registers: dict[str, Cells] = field(default_factory=dict[str, Cells])
     sent: list[bytes] = field(default_factory=list[bytes])
     waiting: list[bytes] = field(default_factory=list[bytes])
+    groups: dict[int, list[tuple[int, int]]] = field(
+        default_factory=dict[int, list[tuple[int, int]]]
+    )
+    sessions: dict[int, tuple[list[tuple[int, int]], int]] = field(
+        default_factory=dict[int, tuple[list[tuple[int, int]], int]]
+    )
     is_running: bool = False
     _next_handle: int = 0
     _event: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))
@@ -117,6 +123,20 @@ class FakeBackend:
                 )
             )
         return response.SerializeToString()
+
+    def multicast_group_set(self, group: int, replicas: Sequence[tuple[int, int]]) -> None:
+        self.groups[group] = list(replicas)
+
+    def multicast_group_delete(self, group: int) -> None:
+        del self.groups[group]
+
+    def clone_session_set(
+        self, session: int, replicas: Sequence[tuple[int, int]], packet_length_bytes: int
+    ) -> None:
+        self.sessions[session] = (list(replicas), packet_length_bytes)
+
+    def clone_session_delete(self, session: int) -> None:
+        del self.sessions[session]
 
     def send_packet_out(self, packet: bytes) -> None:
         self.sent.append(packet)
