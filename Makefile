@@ -7,8 +7,7 @@ PROTOS := nf/southbound/southbound.proto nf/runtime/flow_state.proto nf/asset_mo
 PROTOS_PY := $(PROTOS:.proto=_pb2.py)
 P4_SOURCES := $(shell find p4src -name '*.p4')
 P4_BUILD := p4src/build
-TEST_PROGRAMS := $(shell find tests/programs -name '*.p4')
-TEST_PROGRAMS_BUILD := tests/programs/build
+OTHER_PROGRAMS := tests/programs experiments/bench_switch/program
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -90,11 +89,10 @@ $(P4_BUILD)/uhaul.json: $(P4_SOURCES) p4src/generate_constants.py p4src/build.py
 	$(PYTHON) p4src/generate_constants.py
 	$(PYTHON) p4src/build.py
 
-.PHONY: test-programs
-test-programs: $(TEST_PROGRAMS_BUILD)/sources.sha256  ## Rebuild the P4 programs of the tests (needs p4c).
-
-$(TEST_PROGRAMS_BUILD)/sources.sha256: $(TEST_PROGRAMS) p4src/build.py
-	$(PYTHON) p4src/build.py tests/programs
+# Those of the tests and of the benchmark.
+.PHONY: other-programs
+other-programs:  ## Rebuild all other P4 programs (needs p4c).
+	for directory in $(OTHER_PROGRAMS); do $(PYTHON) p4src/build.py $$directory; done
 
 # --- the test bed, the demo and the benchmark -------------------------------------
 

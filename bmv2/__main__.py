@@ -1,106 +1,43 @@
-"""`python -m bmv2 run`: the embedded switch as a process.
+"""`python -m bmv2`: the embedded switch.
 
-The options are those of `simple_switch_grpc` where they mean the same.
+python -m bmv2 run PROG.json --p4info PROG.p4info.txtpb -i 1@veth0 …
+python -m bmv2 stf PROG.p4info.txtpb PROG.json PROG.stf
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 # Its own lines about a busy port say less than the one that is printed here.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from bmv2.switch import EmbeddedSwitchOptions, SwitchError, serve
-
-
-def _port(text: str) -> tuple[int, str]:
-    number, at, interface = text.partition("@")
-    if not at or not number.isdecimal() or not interface:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NUMBER@INTERFACE")
-    return int(number), interface
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bmv2", description="The embedded switch.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run a switch until SIGTERM or SIGINT")
-    run.add_argument("program", nargs="?", type=Path, help="BMv2 JSON as p4c writes it")
-    run.add_argument("--p4info", type=Path, help="its P4Info, as protobuf text")
-    run.add_argument(
-        "--no-p4", action="store_true", help="start without a program; a controller sets it"
-    )
-    run.add_argument(
-        "-i",
-        "--interface",
-        metavar="PORT@NAME",
-        type=_port,
-        action="append",
-        default=[],
-        help="a port and the network interface behind it; can be given several times",
-    )
-    run.add_argument("--device-id", type=int, default=1, help="P4Runtime device id (1)")
-    run.add_argument(
-        "--cpu-port", type=int, default=510, help="port of packet_in and packet_out (510)"
-    )
-    run.add_argument(
-        "--grpc-server-addr",
-        default="127.0.0.1:9559",
-        help="where P4Runtime listens: host:port or unix:/path (127.0.0.1:9559)",
-    )
-    run.add_argument("--log-file", type=Path, help="where the log goes (standard error)")
-    run.add_argument(
-        "-L",
-        "--log-level",
-        choices=["debug", "info", "warn", "error"],
-        default="info",
-        help="(info)",
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.no_p4 == (arguments.program is not None):
-        run.error("give either a program or --no-p4")
-    if arguments.program is not None and arguments.p4info is None:
-        run.error("--p4info is needed with a program")
-    return arguments
-
-
-def _options(arguments: argparse.Namespace) -> EmbeddedSwitchOptions:
-    ports: dict[int, str] = {}
-    for number, interface in arguments.interface:
-        if number in ports:
-            raise SwitchError(f"port {number} is given twice")
-        if number == arguments.cpu_port:
-            raise SwitchError(f"port {number} is the CPU port")
-        ports[number] = interface
-    return EmbeddedSwitchOptions(
-        program=arguments.program,
-        p4info=arguments.p4info,
-        ports=ports,
-        cpu_port=arguments.cpu_port,
-        grpc_address=arguments.grpc_server_addr,
-        device_id=arguments.device_id,
-    )
+from bmv2 import run_command
+from bmv2.stf import command as stf_command
+from bmv2.stf.errors import StfError
+from bmv2.switch import SwitchError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of the arguments; the exit code."""
-    arguments = _arguments(argv)
+    parser = argparse.ArgumentParser(prog="python -m bmv2", description="The embedded switch.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run a switch until SIGTERM or SIGINT")
+    run_command.add_arguments(run)
+    stf = commands.add_parser("stf", help="play p4c's packet tests on the embedded switch")
+    stf_command.add_arguments(stf)
+    arguments = parser.parse_args(argv)
     try:
-        logging.basicConfig(
-            filename=arguments.log_file,
-            level=arguments.log_level.upper().replace("WARN", "WARNING"),
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
-        asyncio.run(serve(_options(arguments)))
-    except (SwitchError, OSError) as error:
+        if arguments.command == "stf":
+            stf_command.check_arguments(stf, arguments)
+            return stf_command.execute(arguments)
+        run_command.check_arguments(run, arguments)
+        return run_command.execute(arguments)
+    except (SwitchError, StfError, OSError) as error:
         print(f"bmv2: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def main() -> int:
     if options.check:
         if build.is_stale():
             name = directory.relative_to(P4SRC.parent).as_posix()
-            target = "p4" if directory == P4SRC else "test-programs"
+            target = "p4" if directory == P4SRC else "other-programs"
             print(
                 f"{name}/build is stale: run make {target} where p4c is installed", file=sys.stderr
             )

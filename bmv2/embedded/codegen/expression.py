@@ -48,7 +48,7 @@ class Expressions:
     def __init__(self, layout: Layout, parameters: Sequence[tuple[str, int]] = ()) -> None:
         self._layout = layout
         self._parameters = parameters
-        self.places = Places(layout, lambda index: self.exact(index).to("u128"))
+        self.places = Places(layout, lambda index: self.exact(index).to("u128"), self.boolean)
 
     # --- integers, exactly ------------------------------------------------------------------
 
@@ -309,6 +309,9 @@ class Expressions:
             case Operation("==u" | "!=u" as operator, (left, right)):
                 text = self._same_union(left, right)
                 return text if operator == "==u" else f"!({text})"
+            case Operation("==" | "!=" as operator, (left, right)) if self._is_varbit(left):
+                one, other = self.places.field(left).text, self.places.field(right).text
+                return f"{'!' if operator == '!=' else ''}varbit_same(&{one}, &{other})"
             case Operation("valid", (operand,)):
                 return f"{self.places.header(operand).text}.valid"
             case Operation("valid_union", (operand,)):
@@ -330,6 +333,15 @@ class Expressions:
         if kind == "struct wide":
             return f"(wide_compare({texts[0]}, {texts[1]}) {operator} 0)"
         return f"({texts[0]} {operator} {texts[1]})"
+
+    def _is_varbit(self, expression: Expression) -> bool:
+        match expression:
+            case FieldRef(_, field) if field == VALID:
+                return False
+            case FieldRef() | StackFieldRef() | UnionStackFieldRef() | Operation("access_field"):
+                return self.places.field(expression).field.is_varbit
+            case _:
+                return False
 
     def _same_header(self, left: Expression, right: Expression) -> str:
         one, other = self.places.header(left), self.places.header(right)

@@ -43,11 +43,17 @@ class FieldPlace:
 
 
 class Places:
-    """Finds places. `index_text` compiles an index to a C expression, for stacks."""
+    """Finds places. `index_text` compiles an index of a stack to C, `test_text` a condition."""
 
-    def __init__(self, layout: Layout, index_text: Callable[[Expression], str]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        index_text: Callable[[Expression], str],
+        test_text: Callable[[Expression], str],
+    ) -> None:
         self._layout = layout
         self._index_text = index_text
+        self._test_text = test_text
 
     def header(self, expression: Expression) -> HeaderPlace:
         """The header of an expression. Raises UnsupportedProgram."""
@@ -66,6 +72,10 @@ class Places:
             case Operation("access_union_header", (union, Constant(member))):
                 headers = list(self.union_members(union))
                 return self.named(headers[member])
+            case Operation("?", (condition, left, right)):
+                one, other = self.header(left), self.header(right)
+                text = f"({self._test_text(condition)} ? &{one.text} : &{other.text})[0]"
+                return HeaderPlace(f"({text})", one.type, None)
             case _:
                 raise UnsupportedProgram(f"{type(expression).__name__} is used as a header")
 

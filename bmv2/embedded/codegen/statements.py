@@ -114,7 +114,8 @@ class Statements:
             return f"{place}.valid = {self._expressions.boolean(source)};"
         place = self._expressions.places.field(target)
         if place.field.is_varbit:
-            return f"{place.text} = {self._expressions.places.field(source).text};"
+            other = self._expressions.places.field(source)
+            return f"varbit_assign(&{place.text}, &{other.text});"
         return f"{place.text} = {self._expressions.stored(source, place.field.width)};"
 
     def _assign(self, operands: Operands) -> str:
@@ -300,10 +301,10 @@ class Statements:
         )
 
     def _mark_to_drop(self, operands: Operands) -> str:
-        if operands and operands[0] != HeaderRef("standard_metadata"):
-            raise UnsupportedProgram("mark_to_drop of what is not the standard metadata")
-        standard = self._layout.standard
-        return f"{standard('egress_spec')} = DROP_PORT; {standard('mcast_grp')} = 0;"
+        places = self._expressions.places
+        metadata = places.header(operands[0] if operands else HeaderRef("standard_metadata"))
+        egress_spec = places.field_of(metadata, "egress_spec").text
+        return f"{egress_spec} = DROP_PORT; {places.field_of(metadata, 'mcast_grp').text} = 0;"
 
     def _assert(self, operands: Operands) -> str:
         return f"if (!({self._expressions.boolean(operands[0])})) c->has_failed = true;"

@@ -31,6 +31,8 @@ def initial_tables(schema: Schema, device_config: bytes) -> dict[int, TableState
     states: dict[int, TableState] = {}
     for table in schema.tables.values():
         if table.name not in tables:
+            if not table.fields:  # one without effect, which the compiler has left out
+                continue
             raise invalid(f"table {table.name} is in P4Info, but not in the device config")
         state = states[table.id] = TableState(table)
         state.default = state.initial_default = _default(state, tables[table.name], action_names)

@@ -32,6 +32,8 @@ _MATCH_TYPES = {
     p4i.MatchField.RANGE: MatchType.RANGE,
     p4i.MatchField.OPTIONAL: MatchType.OPTIONAL,
 }
+ERROR_WIDTH = 32
+"""The bits of a value of type error in BMv2: P4Info gives it none."""
 _WITH_PRIORITY = {MatchType.TERNARY, MatchType.RANGE, MatchType.OPTIONAL}
 
 
@@ -151,10 +153,14 @@ def unknown_id(kind: str, number: int) -> P4RuntimeError:
     return not_found(f"P4Info has no {kind} with id {number}")
 
 
-def _width(name: str, width: int) -> int:
-    if width <= 0:
+def _width(
+    name: str, message: p4i.MatchField | p4i.Action.Param | p4i.ControllerPacketMetadata.Metadata
+) -> int:
+    if message.bitwidth > 0:
+        return message.bitwidth
+    if message.HasField("type_name"):
         raise unimplemented(f"{name}: a translated type without a bit width")
-    return width
+    return ERROR_WIDTH
 
 
 def _match_field(table: str, message: p4i.MatchField) -> MatchField:
@@ -164,7 +170,7 @@ def _match_field(table: str, message: p4i.MatchField) -> MatchField:
     return MatchField(
         id=message.id,
         name=message.name,
-        width=_width(f"table {table}: field {message.name}", message.bitwidth),
+        width=_width(f"table {table}: field {message.name}", message),
         match_type=match_type,
     )
 
@@ -175,7 +181,7 @@ def _action(message: p4i.Action) -> Action:
         id=message.preamble.id,
         name=name,
         params=tuple(
-            Bits(param.id, param.name, _width(f"action {name}: {param.name}", param.bitwidth))
+            Bits(param.id, param.name, _width(f"action {name}: {param.name}", param))
             for param in message.params
         ),
     )
@@ -229,7 +235,7 @@ def _packet_header(p4info: p4i.P4Info, name: str) -> tuple[Bits, ...]:
     for header in p4info.controller_packet_metadata:
         if header.preamble.name == name:
             return tuple(
-                Bits(field.id, field.name, _width(f"{name}: {field.name}", field.bitwidth))
+                Bits(field.id, field.name, _width(f"{name}: {field.name}", field))
                 for field in header.metadata
             )
     return ()

@@ -10,7 +10,7 @@ from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid, not_found
 from bmv2.embedded.p4runtime.schema import Schema
 from bmv2.embedded.p4runtime.table_codec import decode_key
-from bmv2.embedded.p4runtime.table_state import Cookie, Entry, TableState
+from bmv2.embedded.p4runtime.table_state import Cookie, Entry, TableState, state_of
 
 
 class TableReader:
@@ -64,7 +64,7 @@ class TableReader:
         table = self._schema.table(query.table_id)
         if query.HasField("time_since_last_hit") and not table.supports_idle_timeout:
             raise table.refusal(invalid("the table supports no idle timeout"))
-        return [self._states[table.id]]
+        return [state_of(self._states, table)]
 
     def _select(self, state: TableState, query: p4r.TableEntry) -> list[Entry]:
         table = state.table

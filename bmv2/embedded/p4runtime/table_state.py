@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 
+from bmv2.embedded.p4runtime.errors import unimplemented
 from bmv2.embedded.p4runtime.schema import Action, Table
 from bmv2.embedded.p4runtime.table_codec import Key, encode_action, encode_key
 
@@ -93,3 +95,11 @@ class TableState:
         encode_action(default.action, default.arguments, message.action)
         default.cookie.put_into(message)
         return message
+
+
+def state_of(states: Mapping[int, TableState], table: Table) -> TableState:
+    """A table's state. Raises P4RuntimeError for one that is in P4Info only."""
+    state = states.get(table.id)
+    if state is None:
+        raise unimplemented("the compiler has left the table out: it has no effect")
+    return state

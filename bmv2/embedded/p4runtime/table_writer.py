@@ -15,7 +15,7 @@ from bmv2.embedded.p4runtime.table_codec import (
     decode_key,
     decode_priority,
 )
-from bmv2.embedded.p4runtime.table_state import Cookie, DefaultEntry, Entry, TableState
+from bmv2.embedded.p4runtime.table_state import Cookie, DefaultEntry, Entry, TableState, state_of
 
 
 class TableWriter:
@@ -39,7 +39,7 @@ class TableWriter:
         table = self._schema.table(message.table_id)
         try:
             self._check(table, kind, message)
-            state = self._states[table.id]
+            state = state_of(self._states, table)
             if message.is_default_action:
                 self._write_default(state, kind, message)
             elif kind == p4r.Update.INSERT:
@@ -61,7 +61,7 @@ class TableWriter:
         try:
             if table.direct_counter_id is None:
                 raise invalid("the table has no direct counter")
-            handle = self.find_handle(self._states[table.id], message.table_entry)
+            handle = self.find_handle(state_of(self._states, table), message.table_entry)
             if message.HasField("data"):
                 self._set_counter(table, handle, message.data)
         except P4RuntimeError as error:

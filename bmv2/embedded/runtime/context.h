@@ -81,6 +81,14 @@ static inline void copy_bits(uint8_t *to, uint64_t to_bit, const uint8_t *from, 
 #define varbit_same(a, b) \
     ((a)->bits == (b)->bits && memcmp((a)->bytes, (b)->bytes, ((a)->bits + 7) / 8) == 0)
 
+/* Of two varbits whose sizes may differ; what does not fit is left out. */
+#define varbit_assign(to, of)                                                          \
+    do {                                                                               \
+        const uint32_t room = 8 * sizeof (to)->bytes;                                  \
+        (to)->bits = (of)->bits < room ? (of)->bits : room;                            \
+        memmove((to)->bytes, (of)->bytes, ((to)->bits + 7) / 8);                       \
+    } while (0)
+
 static inline struct wide wide_clamp(struct wide a, struct wide low, struct wide high) {
     if (wide_compare(a, low) < 0) return low;
     return wide_compare(a, high) > 0 ? high : a;

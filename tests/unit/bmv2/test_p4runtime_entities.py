@@ -329,7 +329,6 @@ async def test_bad_register_writes(
         p4r.Entity(meter_entry=p4r.MeterEntry(meter_id=1)),
         p4r.Entity(digest_entry=p4r.DigestEntry(digest_id=1)),
         p4r.Entity(action_profile_member=p4r.ActionProfileMember(member_id=1)),
-        p4r.Entity(packet_replication_engine_entry=p4r.PacketReplicationEngineEntry()),
         p4r.Entity(value_set_entry=p4r.ValueSetEntry()),
     ],
     ids=lambda message: message.WhichOneof("entity"),

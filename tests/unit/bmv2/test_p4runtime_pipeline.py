@@ -167,7 +167,8 @@ def test_translated_types_are_refused_by_name() -> None:
     p4info = p4i.P4Info()
     table = p4info.tables.add()
     table.preamble.name = "t"
-    table.match_fields.add(id=1, name="port", match_type=p4i.MatchField.EXACT)
+    field = table.match_fields.add(id=1, name="port", match_type=p4i.MatchField.EXACT)
+    field.type_name.name = "port_id_t"
     with pytest.raises(P4RuntimeError, match="table t: field port: a translated type"):
         schema_of(p4info)
 

@@ -26,6 +26,7 @@ PROTOS = tuple(re.findall(r"\S+\.proto", MAKEFILE.partition("PROTOS := ")[2].par
 
 
 PROGRAMS = ROOT / "tests" / "programs"
+OTHERS = (PROGRAMS, ROOT / "experiments" / "bench_switch" / "program")
 
 
 def check(script: Path, *arguments: Path) -> subprocess.CompletedProcess[str]:
@@ -109,19 +110,20 @@ def test_the_program_and_its_p4info_belong_together() -> None:
     assert {each.preamble.name: each.size for each in p4info.registers} == sizes
 
 
-def test_the_tests_programs_are_not_stale(copy: Path) -> None:
-    done = check(P4SRC / "build.py", PROGRAMS)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_other_programs_are_not_stale(copy: Path) -> None:
+    for directory in OTHERS:
+        done = check(P4SRC / "build.py", directory)
+        assert (done.returncode, done.stderr) == (0, "")
     spoilt = copy / "tests" / "programs"
     shutil.copytree(PROGRAMS, spoilt)
     with (spoilt / "include" / "end.p4").open("a") as file:
         file.write("\n")
     done = check(copy / "p4src" / "build.py", spoilt)
     assert done.returncode == 1
-    assert done.stderr.startswith("tests/programs/build is stale: run make test-programs")
+    assert done.stderr.startswith("tests/programs/build is stale: run make other-programs")
 
 
-@pytest.mark.parametrize("directory", [P4SRC, PROGRAMS], ids=lambda path: path.name)
+@pytest.mark.parametrize("directory", [P4SRC, *OTHERS], ids=lambda path: path.name)
 def test_what_is_built_is_of_a_program_that_is_there(directory: Path) -> None:
     built = {path.name for path in (directory / "build").iterdir()}
     programs = {path.stem for path in P4Build(directory).programs()}

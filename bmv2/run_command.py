@@ -1,0 +1,92 @@
+"""`python -m bmv2 run`: the embedded switch as a process.
+
+The options are those of `simple_switch_grpc` where they mean the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from pathlib import Path
+
+from bmv2.switch import EmbeddedSwitchOptions, SwitchError, serve
+
+
+def _port(text: str) -> tuple[int, str]:
+    number, at, interface = text.partition("@")
+    if not at or not number.isdecimal() or not interface:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NUMBER@INTERFACE")
+    return int(number), interface
+
+
+def add_arguments(run: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    run.add_argument("program", nargs="?", type=Path, help="BMv2 JSON as p4c writes it")
+    run.add_argument("--p4info", type=Path, help="its P4Info, as protobuf text")
+    run.add_argument(
+        "--no-p4", action="store_true", help="start without a program; a controller sets it"
+    )
+    run.add_argument(
+        "-i",
+        "--interface",
+        metavar="PORT@NAME",
+        type=_port,
+        action="append",
+        default=[],
+        help="a port and the network interface behind it; can be given several times",
+    )
+    run.add_argument("--device-id", type=int, default=1, help="P4Runtime device id (1)")
+    run.add_argument(
+        "--cpu-port", type=int, default=510, help="port of packet_in and packet_out (510)"
+    )
+    run.add_argument(
+        "--grpc-server-addr",
+        default="127.0.0.1:9559",
+        help="where P4Runtime listens: host:port or unix:/path (127.0.0.1:9559)",
+    )
+    run.add_argument("--log-file", type=Path, help="where the log goes (standard error)")
+    run.add_argument(
+        "-L",
+        "--log-level",
+        choices=["debug", "info", "warn", "error"],
+        default="info",
+        help="(info)",
+    )
+
+
+def check_arguments(run: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Refuses arguments that do not go together: exits with 2."""
+    if arguments.no_p4 == (arguments.program is not None):
+        run.error("give either a program or --no-p4")
+    if arguments.program is not None and arguments.p4info is None:
+        run.error("--p4info is needed with a program")
+
+
+def _options(arguments: argparse.Namespace) -> EmbeddedSwitchOptions:
+    ports: dict[int, str] = {}
+    for number, interface in arguments.interface:
+        if number in ports:
+            raise SwitchError(f"port {number} is given twice")
+        if number == arguments.cpu_port:
+            raise SwitchError(f"port {number} is the CPU port")
+        ports[number] = interface
+    return EmbeddedSwitchOptions(
+        program=arguments.program,
+        p4info=arguments.p4info,
+        ports=ports,
+        cpu_port=arguments.cpu_port,
+        grpc_address=arguments.grpc_server_addr,
+        device_id=arguments.device_id,
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Runs the switch until it is stopped; the exit code. Raises SwitchError and OSError."""
+    logging.basicConfig(
+        filename=arguments.log_file,
+        level=arguments.log_level.upper().replace("WARN", "WARNING"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    asyncio.run(serve(_options(arguments)))
+    return 0
