@@ -57,7 +57,7 @@ export REQUIRE_TARGETS ?= embedded
 # As root or not, in namespaces of its own; a killed make takes it along.
 SANDBOX := exec $(BIN)/python -m bmv2.tether $$PPID $(BIN)/python -m testbed.sandbox
 
-.PHONY: test format lint types unit ptf integration
+.PHONY: test format lint types unit ptf differential integration
 test: lint types unit ptf integration  ## Run all checks and tests.
 
 format: setup-dev  ## Format the Python code.
@@ -76,6 +76,9 @@ unit: setup-dev  ## Run the tests that need no network.
 
 ptf: setup-dev  ## Run the tests of the P4 program, packet by packet, on every switch target.
 	@$(SANDBOX) $(BIN)/pytest -q tests/ptf
+
+differential: setup-dev  ## Compare the embedded switch with simple_switch_grpc on small P4 programs.
+	@$(SANDBOX) $(BIN)/pytest -q tests/differential
 
 integration: setup-dev  ## Run the tests of the whole system on live namespaces.
 	@$(SANDBOX) $(BIN)/pytest -q tests/integration

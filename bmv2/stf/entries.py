@@ -45,6 +45,8 @@ def _action(table: Table, call: Call) -> p4r.TableAction:
 
 def _match(field: MatchField, text: str) -> p4r.FieldMatch | None:
     """What a field has to be; None where it may be anything."""
+    if field.match_type is MatchType.RANGE:
+        return _range(field, text)
     value, mask, prefix = _parse_value(field, text)
     encoded = bitstring.encode(value)
     message = p4r.FieldMatch(field_id=field.id)
@@ -61,8 +63,17 @@ def _match(field: MatchField, text: str) -> p4r.FieldMatch | None:
             if mask == 0:
                 return None
             message.ternary.value, message.ternary.mask = encoded, bitstring.encode(mask)
-        case MatchType.RANGE:
-            message.range.low = message.range.high = encoded
+    return message
+
+
+def _range(field: MatchField, text: str) -> p4r.FieldMatch | None:
+    """Numbers from `low..high`, or one number."""
+    low, _, high = text.partition("..")
+    least, most = parse_number(low), parse_number(high or low)
+    if least == 0 and most >= field.maximum:
+        return None
+    message = p4r.FieldMatch(field_id=field.id)
+    message.range.low, message.range.high = bitstring.encode(least), bitstring.encode(most)
     return message
 
 

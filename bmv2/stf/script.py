@@ -1,7 +1,7 @@
 """STF files as typed commands.
 
 One command a line, `#` begins a comment. Numbers are decimal, or hexadecimal, octal or
-binary with their prefix; in a key, `*` stands for any digit.
+binary with their prefix; in a key, `*` stands for any digit and `5..9` for a range.
 """
 
 from __future__ import annotations

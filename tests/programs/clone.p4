@@ -44,7 +44,6 @@ control Process(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             4: { clone(CloneType.I2E, 99); }  // no such session
             5: { clone_preserving_field_list(CloneType.I2E, 5, 1); mark_to_drop(std); }
             6: { clone(CloneType.I2E, 6); clone_preserving_field_list(CloneType.I2E, 5, 2); }
-            7: { clone_preserving_field_list(CloneType.I2E, 7, 1); }
         }
         meta.kept = 0xcc;  // the field list is read at the end of the ingress
         hdr.ethernet.src = 0x111111111111;  // in the packet, not in its clone

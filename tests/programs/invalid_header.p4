@@ -6,8 +6,8 @@ header value_t {
 }
 
 header report_t {
-    bit<16> read;
-    bit<16> after_write;
+    bit<16> one;
+    bit<16> two;
     bit<8> is_valid;
 }
 
@@ -51,8 +51,13 @@ control Process(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         } else if (hdr.ethernet.kind[7:0] == 5) {
             hdr.one.setInvalid();
         }
-        hdr.report.read = hdr.one.value;
-        hdr.report.after_write = hdr.two.value;
+        // What is read of an invalid header is nobody's promise; on request it is shown all the same.
+        if (hdr.one.isValid() || hdr.ethernet.kind[7:0] == 6) {
+            hdr.report.one = hdr.one.value;
+        }
+        if (hdr.two.isValid()) {
+            hdr.report.two = hdr.two.value;
+        }
         hdr.report.is_valid = (hdr.one.isValid() ? 8w0x10 : 0) | (hdr.two.isValid() ? 8w1 : 0);
     }
 }

@@ -1,4 +1,4 @@
-// packet_length, while headers come and go; truncate.
+// packet_length, while headers come and go; truncate, and what copies keep of it.
 #include "include/begin.p4"
 
 header report_t {
@@ -50,6 +50,12 @@ control Process(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         if (hdr.ethernet.kind[4:4] == 1) {
             truncate((bit<32>) hdr.report.cut);
         }
+        if (hdr.ethernet.kind[7:7] == 1) {
+            std.mcast_grp = 1;
+        }
+        if (hdr.ethernet.kind[8:8] == 1) {
+            clone(CloneType.I2E, 1);
+        }
         hdr.report.after = (bit<16>) std.packet_length;
     }
 }
@@ -63,6 +69,9 @@ control Finish(inout headers_t hdr, inout metadata_t meta, inout standard_metada
         }
         if (hdr.ethernet.kind[6:6] == 1) {
             truncate(1000);
+        }
+        if (hdr.ethernet.kind[9:9] == 1 && std.instance_type == 0) {
+            clone(CloneType.E2E, 1);
         }
     }
 }

@@ -1,7 +1,8 @@
-"""The wires between a switch and PTF's data plane: four veths, in namespaces of their own."""
+"""The wires between a switch and PTF's data plane: veths, in namespaces of their own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -23,8 +24,9 @@ _DEVICE = 0
 class PtfNetwork:
     """A context manager: leaving it takes the wires away."""
 
-    def __init__(self) -> None:
-        """Nothing is made yet."""
+    def __init__(self, ports: Mapping[int, str] = plan.PORTS) -> None:
+        """Nothing is made yet. `ports` is port number to interface."""
+        self._ports = ports
         self._stack = ExitStack()
         self._dataplane: Any = None
 
@@ -53,7 +55,7 @@ class PtfNetwork:
         for namespace in (self.switch_side, tester_side):
             silence(namespace)
         bring_up_loopback(self.switch_side)
-        for interface in plan.PORTS.values():
+        for interface in self._ports.values():
             connect(
                 LinkEnd(namespace=self.switch_side, interface=interface),
                 LinkEnd(namespace=tester_side, interface=interface),
@@ -61,7 +63,7 @@ class PtfNetwork:
         with tester_side.entered():
             self._dataplane = DataPlane({"platform": "eth", "qlen": _QUEUE_FRAMES})
             self._stack.callback(self._dataplane.kill)
-            for number, interface in plan.PORTS.items():
+            for number, interface in self._ports.items():
                 self._dataplane.port_add(interface, _DEVICE, number)
 
     def send(self, port: int, frame: bytes) -> None:

@@ -183,6 +183,8 @@ class Calculations:
         for checksum in self._program.checksums:
             place = self._expressions.places.field(FieldRef(checksum.header, checksum.field))
             test = self._expressions.boolean(checksum.condition)
+            if not self._layout.is_metadata(checksum.header):
+                test = f"{self._layout.header(checksum.header)}.valid && {test}"
             value = f"({self.call(checksum.calculation)}"
             if place.field.width < 64:
                 value += f" & {(1 << place.field.width) - 1:#x}u"

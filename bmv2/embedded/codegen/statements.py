@@ -65,7 +65,7 @@ class Statements:
             "clone_egress_pkt_to_egress": self._clone,
             "resubmit": lambda operands: f"c->resubmit_list = {self._u64(operands[0])};",
             "recirculate": lambda operands: f"c->recirculate_list = {self._u64(operands[0])};",
-            "truncate": lambda operands: f"c->truncate_to = (uint32_t){self._u64(operands[0])};",
+            "truncate": self._truncate,
             "mark_to_drop": self._mark_to_drop,
             "drop": self._mark_to_drop,
             "exit": lambda _: "c->exit = true; return;",
@@ -298,6 +298,14 @@ class Statements:
         return (
             f"c->is_cloned = true; c->clone_session = (uint16_t){self._u64(session)}; "
             f"c->clone_list = (uint32_t){self._u64(fields)};"
+        )
+
+    def _truncate(self, operands: Operands) -> str:
+        """Cuts the packet where it leaves; the shortest of several lengths counts."""
+        length = self._u64(operands[0])
+        return (
+            f"{{ const uint32_t length = (uint32_t){length}; "
+            "if (length < c->truncate_to) c->truncate_to = length; }"
         )
 
     def _mark_to_drop(self, operands: Operands) -> str:

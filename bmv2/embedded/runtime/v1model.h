@@ -110,7 +110,7 @@ static void replicate(struct context *c, const struct replication *to) {
     for (uint32_t i = 0; i < to->count; i++) {
         struct context copy = *c;
         STANDARD_EGRESS_RID(&copy) = to->replicas[i].rid;
-        if (to->truncate_to < copy.truncate_to) copy.truncate_to = to->truncate_to;
+        copy.truncate_to = to->truncate_to; /* not where the original is cut */
         copy.is_cloned = copy.exit = false;
         copy.clone_list = copy.recirculate_list = 0;
         egress_packet(&copy, to->replicas[i].port);
@@ -138,12 +138,11 @@ static void transmit(struct context *c, uint32_t number) {
     }
 }
 
+/* Whole: only what leaves is truncated. */
 static void recirculate_packet(struct context *c) {
     uint8_t head[MAX_HEADER_BYTES];
-    uint32_t head_length = deparse(c, head);
-    uint32_t tail_length = c->length - c->parsed;
-    if (head_length > c->truncate_to) head_length = c->truncate_to;
-    if (tail_length > c->truncate_to - head_length) tail_length = c->truncate_to - head_length;
+    const uint32_t head_length = deparse(c, head);
+    const uint32_t tail_length = c->length - c->parsed;
     struct context copy;
     copy_start(&copy, c, c->recirculate_list, INSTANCE_RECIRCULATED);
     loop_put(&copy, head, head_length, c->data + c->parsed, tail_length);
