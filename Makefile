@@ -83,6 +83,10 @@ differential: setup-dev  ## Compare the embedded switch with simple_switch_grpc 
 integration: setup-dev  ## Run the tests of the whole system on live namespaces.
 	@$(SANDBOX) $(BIN)/pytest -q tests/integration
 
+.PHONY: model-check
+model-check: setup  ## Walk through every interleaving of a move in its Promela model (needs spin).
+	@exec $(BIN)/python -m experiments.model_check
+
 # --- the P4 program -------------------------------------------------------------
 
 .PHONY: p4

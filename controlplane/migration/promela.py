@@ -1,0 +1,71 @@
+"""Prints the machine's table in Promela: `python -m controlplane.migration.promela`.
+
+`docs/model/machine.pml` is what it prints; a test fails when the two differ. The world
+around the machine is in `docs/model/move.pml`, which `make model-check` gives to spin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from controlplane.migration.machine import ENDS, IGNORED, TABLE, Guard, Row
+from controlplane.migration.phases import Action, Event, Phase
+
+_HEAD = """\
+/* The machine of one flow, made from controlplane/migration/machine.py by
+ *
+ *     python -m controlplane.migration.promela
+ *
+ * Actions are inlines of the model that includes this file. */
+"""
+
+
+def _actions(row: Row) -> Iterator[str]:
+    for action in row.actions:
+        yield f"{action.name.lower()}();"
+    if row.event is Event.ABSENT:
+        yield "absent = true;"
+    if Action.IMPORT in row.actions:
+        yield "put = true;"
+    if row.then is not row.phase:
+        yield f"phase = P_{row.then.name};"
+
+
+def _test(row: Row) -> str:
+    tests = [f"phase == P_{row.phase.name}"]
+    for name, value in Guard._asdict(row.when).items():
+        if value is not None:
+            tests.append(name if value else f"!{name}")
+    return " && ".join(tests)
+
+
+def _names(prefix: str, names: Iterator[str]) -> str:
+    return f"mtype:{prefix} = {{ {', '.join(names)} }}\n"
+
+
+def model() -> str:
+    """The whole file: phases, events, and for each event an inline that takes it."""
+    parts = [
+        _HEAD,
+        _names("phase", (f"P_{phase.name}" for phase in Phase)),
+        _names("event", (f"E_{event.name}" for event in Event)),
+        "#define AT_AN_END ("
+        + " || ".join(f"phase == P_{phase.name}" for phase in Phase if phase in ENDS)
+        + ")\n",
+    ]
+    for event in Event:
+        lines = [f"inline take_{event.name.lower()}() {{", "    if"]
+        for row in TABLE:
+            if row.event is event:
+                body = " ".join(_actions(row)) or "skip;"
+                lines.append(f"    :: {_test(row)} -> {body}")
+        ignored = [f"phase == P_{phase.name}" for phase in Phase if (phase, event) in IGNORED]
+        if ignored:
+            lines.append(f"    :: {' || '.join(ignored)} -> skip;")
+        lines += ["    :: else -> assert(false);", "    fi", "}"]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(model(), end="")

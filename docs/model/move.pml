@@ -1,0 +1,226 @@
+/* One flow moves, and all that can happen to its packets meanwhile.
+ *
+ * The machine is that of the controller, made from its table (machine.pml). Around it are
+ * hosts that send, a switch with one rule for the flow, a source, a destination, and what
+ * connects them, each a queue in order. Packets are numbers; an instance's state is the set
+ * of packets that it has processed.
+ *
+ * Parameters, with -D: PACKETS, FAULTS, CANCELS, HOLDS, PARALLELIZE, EARLY_RELEASE, ABSENT.
+ */
+
+#ifndef PACKETS
+#define PACKETS 3
+#endif
+#ifndef FAULTS
+#define FAULTS 1
+#endif
+#ifndef CANCELS
+#define CANCELS 1
+#endif
+#ifndef HOLDS
+#define HOLDS 1
+#endif
+#ifndef PARALLELIZE
+#define PARALLELIZE 1
+#endif
+#ifndef EARLY_RELEASE
+#define EARLY_RELEASE 1
+#endif
+#ifndef ABSENT
+#define ABSENT 0
+#endif
+
+#define holds HOLDS
+#define parallelize PARALLELIZE
+#define early_release EARLY_RELEASE
+
+#define ROOM (PACKETS + 2)
+#define ALL ((1 << PACKETS) - 1)
+#define MARKER 100
+#define BARRIER 101
+
+mtype:place = { SOURCE, DESTINATION, CONTROLLER };
+mtype:place rule = SOURCE; /* to begin with, the flow's bucket sends it there */
+
+chan to_controller = [ROOM] of { byte };
+chan from_controller = [ROOM + 2] of { mtype:place, byte };
+chan source_port = [ROOM] of { byte };
+chan destination_port = [ROOM] of { byte };
+chan kept = [PACKETS] of { byte };
+
+/* What is asked, and what is answered; each call by itself, so that they overtake each other. */
+chan writes = [3] of { mtype:place };
+bool export_asked, import_asked;
+byte source_deletes, destination_deletes;
+
+bool marker_read;
+bool source_has = !ABSENT, destination_has;
+byte source, destination, chunk;
+byte sent, faults = FAULTS, cancels = CANCELS;
+byte packet; /* the one that the machine is being told of */
+bool absent, put, passed;
+
+#include "machine.pml"
+
+mtype:phase phase = P_WAITING;
+
+chan answers = [4] of { mtype:event };          /* of the switch, to writes */
+chan export_answers = [1] of { mtype:event };
+chan import_answers = [2] of { mtype:event };
+chan delete_answers = [4] of { mtype:event };
+
+/* --- the machine's actions ------------------------------------------------------ */
+
+inline release_all(to) {
+    do
+    :: len(kept) > 0 -> kept?packet; from_controller!to, packet;
+    :: len(kept) == 0 -> break;
+    od
+}
+
+inline keep() { kept!packet; }
+inline pass_to_destination() { passed = true; from_controller!DESTINATION, packet; }
+inline pass_to_source() { from_controller!SOURCE, packet; }
+inline release_to_destination() { passed = passed || len(kept) > 0; release_all(DESTINATION); }
+inline release_to_source() { release_all(SOURCE); }
+inline hold() { writes!CONTROLLER; }
+inline steer() { writes!DESTINATION; }
+inline restore() { writes!SOURCE; }
+inline export() { from_controller!SOURCE, MARKER; export_asked = true; }
+inline import() { import_asked = true; }
+inline delete_at_source() { source_deletes++; }
+inline delete_at_destination() { destination_deletes++; }
+inline barrier() { from_controller!CONTROLLER, BARRIER; }
+
+inline take(event) {
+    if
+    :: event == E_WRITTEN -> take_written();
+    :: event == E_REFUSED -> take_refused();
+    :: event == E_UNANSWERED -> take_unanswered();
+    :: event == E_STATE -> take_state();
+    :: event == E_ABSENT -> take_absent();
+    :: event == E_IN_PLACE -> take_in_place();
+    :: event == E_FAILED -> take_failed();
+    :: event == E_DELETED -> take_deleted();
+    fi
+}
+
+#define ASKED (phase == P_EXPORTING || phase == P_IMPORTING)
+#define KEEPS (phase == P_HOLDING || phase == P_EXPORTED || phase == P_IMPORTED || ASKED)
+
+/* --- the controller ------------------------------------------------------------- */
+
+active proctype controller() {
+    mtype:event event;
+    atomic { take_start(); }
+end_of_events:
+    do
+    :: atomic { to_controller?packet ->
+        if
+        :: packet == BARRIER -> take_settled();
+        :: packet != BARRIER ->
+            assert(phase != P_MOVED && phase != P_ROLLED_BACK); /* it would be forgotten */
+            take_held();
+        fi }
+    :: atomic { answers?event -> take(event); }
+    :: atomic { export_answers?event -> take(event); }
+    :: atomic { import_answers?event -> take(event); }
+    :: atomic { delete_answers?event -> take(event); }
+    :: atomic { phase == P_EXPORTED || phase == P_IMPORTED -> take_proceed(); }
+    :: atomic { cancels > 0 && !AT_AN_END -> cancels--; take_cancel(); }
+    :: atomic { faults > 0 && ASKED -> faults--; take_timeout(); }
+    :: atomic { faults > 0 && KEEPS && len(to_controller) > 0 -> faults--; take_full(); }
+    od
+}
+
+/* --- hosts and switch ------------------------------------------------------------ */
+
+inline forward(to, what) {
+    if
+    :: to == SOURCE -> source_port!what;
+    :: to == DESTINATION -> destination_port!what;
+    :: to == CONTROLLER -> to_controller!what;
+    fi
+}
+
+active proctype hosts() {
+    do
+    :: atomic { sent < PACKETS -> forward(rule, sent); sent++; }
+    :: sent == PACKETS -> break;
+    od
+}
+
+active proctype switch_() {
+    mtype:place to;
+    byte what;
+end_of_work:
+    do
+    :: atomic { from_controller?to, what -> forward(to, what); }
+    :: atomic { writes?to ->
+        if
+        :: rule = to; answers!E_WRITTEN;
+        :: faults > 0 -> faults--; answers!E_REFUSED;
+        :: faults > 0 -> faults--; answers!E_UNANSWERED;
+        :: faults > 0 -> faults--; rule = to; answers!E_UNANSWERED;
+        fi }
+    od
+}
+
+/* --- instances ------------------------------------------------------------------- */
+
+active proctype source_instance() {
+    byte what;
+end_of_packets:
+    do
+    :: atomic { source_port?what ->
+        if
+        :: what == MARKER -> marker_read = true;
+        :: what != MARKER && source_has ->
+            assert(!(source & (1 << what))); /* processed once */
+            source = source | (1 << what);
+        :: what != MARKER && !source_has -> destination_port!what; /* bounced */
+        fi }
+    :: atomic { export_asked && marker_read ->
+        export_asked = false;
+        if
+        :: source_has -> chunk = source; export_answers!E_STATE;
+        :: !source_has -> export_answers!E_ABSENT;
+        fi }
+    :: atomic { export_asked && faults > 0 ->
+        faults--; export_asked = false; export_answers!E_FAILED; }
+    :: atomic { source_deletes > 0 ->
+        source_deletes--; source_has = false; source = 0; delete_answers!E_DELETED; }
+    od
+}
+
+active proctype destination_instance() {
+    byte what;
+end_of_packets:
+    do
+    :: atomic { destination_port?what ->
+        assert(!(destination & (1 << what)));
+        destination = destination | (1 << what); destination_has = true; }
+    :: atomic { import_asked ->
+        import_asked = false;
+        assert(!destination_has || !holds); /* nothing came before the state */
+        destination = chunk; destination_has = true; import_answers!E_IN_PLACE; }
+    :: atomic { import_asked && faults > 0 ->
+        faults--; import_asked = false; import_answers!E_FAILED; }
+    :: atomic { destination_deletes > 0 ->
+        destination_deletes--; destination_has = false; destination = 0;
+        delete_answers!E_DELETED; }
+    od
+}
+
+/* --- what is promised ------------------------------------------------------------- */
+
+/* When nothing can happen any more: the flow is at an end, its state is in one place, and
+ * that has all packets. Without a guarantee packets that are under way meanwhile are not
+ * in the state, and after a fault they may have begun another one. */
+active proctype at_rest() {
+    timeout ->
+    assert(AT_AN_END);
+    assert(len(kept) == 0);
+    assert(!(source_has && destination_has) || (!holds && faults < FAULTS));
+    assert(!holds || (source | destination) == ALL);
+}
