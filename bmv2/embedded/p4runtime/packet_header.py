@@ -34,8 +34,23 @@ class PacketHeader:
             shift -= field.width
             self._places.append((field.id, shift, field.maximum))
 
-    def pack(self, metadata: Iterable[p4r.PacketMetadata]) -> bytes:
+    def pack(self, metadata: Sequence[p4r.PacketMetadata]) -> bytes:
         """The header for a packet_out. Raises P4RuntimeError (INVALID_ARGUMENT)."""
+        # Most come with each field in its place: half of the time a packet_out takes here
+        # would go into finding out what is wrong with the others.
+        if len(metadata) == len(self._places):
+            header = 0
+            for entry, (number, shift, mask) in zip(metadata, self._places, strict=True):
+                data = entry.value
+                value = int.from_bytes(data, "big")
+                if entry.metadata_id != number or value > mask or not data:
+                    break
+                header |= value << shift
+            else:
+                return header.to_bytes(self.byte_count, "big")
+        return self._pack_checked(metadata)
+
+    def _pack_checked(self, metadata: Iterable[p4r.PacketMetadata]) -> bytes:
         values: dict[int, bytes] = {}
         for entry in metadata:
             if entry.metadata_id not in self._ids:
