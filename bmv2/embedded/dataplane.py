@@ -7,24 +7,28 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
+from bmv2.embedded.array_access import CounterArrays, MeterArrays, RegisterArrays
 from bmv2.embedded.codegen.generate import generate
+from bmv2.embedded.codegen.profiles import number_profiles
 from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.compiler import compile_library
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
+from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.p4runtime.backend import Cells
+from bmv2.embedded.packet_queues import DigestReader, QueueReader
+from bmv2.embedded.profile import ProfileTarget
+from bmv2.embedded.profile_access import ProfileAccess
 from bmv2.embedded.program.load import load_program
 from bmv2.embedded.program.model import Program
 from bmv2.embedded.table_access import TableAccess
+from bmv2.embedded.value_set_access import ValueSets
 
 _log = logging.getLogger(__name__)
 
 __all__ = ["CompileError", "Dataplane", "UnsupportedProgram"]
 
-_RECEIVE_ROOM = 4 << 20
 _MULTICAST, _CLONE = 0, 1
 _WHOLE = 0xFFFFFFFF
 
@@ -45,18 +49,25 @@ class Dataplane:
         self._cpu_port = cpu_port
         self._library = Library(image)
         self._call = self._library.call
-        self._registers = {name: place for place, name in enumerate(program.registers)}
-        self._counters = {name: place for place, name in enumerate(program.counters)}
+        self._registers = RegisterArrays(self._call, program)
+        self._counters = CounterArrays(self._call, program)
+        self._meters = MeterArrays(self._call, program)
+        self._value_sets = ValueSets(self._call, program)
+        self._packets = QueueReader(self._call.switch_receive)
+        self._digests = DigestReader(self._call, program)
         self._opened: list[int] = []
         self._is_started = False
         self._is_stopped = False
-        self._receive_room = ctypes.create_string_buffer(_RECEIVE_ROOM)
         _check(self._call.switch_prepare(), "the data plane cannot be prepared")
         numbers = number_tables(program)
         self._tables = {
             table.name: TableAccess(self._call, table, numbers[table.name], program.actions)
             for table in program.tables()
             if table.name in numbers
+        }
+        self._profiles = {
+            name: ProfileAccess(self._call, name, each, program.actions)
+            for name, each in number_profiles(program).items()
         }
         for table in self._tables.values():
             table.initialise()
@@ -119,16 +130,7 @@ class Dataplane:
 
     def receive(self) -> list[tuple[int, bytes]]:
         """Takes the packets that left by virtual ports, the CPU port among them, in order."""
-        packets: list[tuple[int, bytes]] = []
-        while used := self._call.switch_receive(self._receive_room, _RECEIVE_ROOM):
-            data = ctypes.string_at(self._receive_room, used)
-            place = 0
-            while place < used:
-                port = int.from_bytes(data[place : place + 4], "little")
-                length = int.from_bytes(data[place + 4 : place + 8], "little")
-                packets.append((port, data[place + 8 : place + 8 + length]))
-                place += 8 + length
-        return packets
+        return list(self._packets.take())
 
     def send_packet_out(self, packet: bytes) -> None:
         """Sends a packet into the pipeline as if it came in by the CPU port."""
@@ -141,6 +143,14 @@ class Dataplane:
     def receive_packet_ins(self) -> list[bytes]:
         """Takes the packets for the controller that wait, in order."""
         return [packet for port, packet in self.receive() if port == self._cpu_port]
+
+    def digest_fileno(self) -> int:
+        """A descriptor that is readable while digests wait."""
+        return self._call.switch_digest_descriptor()
+
+    def receive_digests(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Takes the digests that wait, in order: the list's name, its fields' values."""
+        return self._digests.take()
 
     # --- tables -----------------------------------------------------------------------------
 
@@ -156,6 +166,19 @@ class Dataplane:
     def table_modify(self, table: str, handle: int, action: str, params: Sequence[int]) -> None:
         """Gives an entry another action."""
         self._tables[table].modify(handle, action, params)
+
+    def table_add_indirect(
+        self, table: str, key: Sequence[Match], priority: int, target: ProfileTarget
+    ) -> int:
+        """Adds an entry that names a member or a group; its handle. The larger priority wins.
+
+        Raises TableFull, DuplicateEntry.
+        """
+        return self._tables[table].add_indirect(key, priority, target)
+
+    def table_modify_indirect(self, table: str, handle: int, target: ProfileTarget) -> None:
+        """Lets an entry name another member or group."""
+        self._tables[table].modify_indirect(handle, target)
 
     def table_delete(self, table: str, handle: int) -> None:
         """Removes an entry."""
@@ -179,65 +202,86 @@ class Dataplane:
         """Sets an entry's direct counter, or that of the misses."""
         self._tables[table].set_counter(handle, packets, byte_count)
 
+    def entry_meter(self, table: str, handle: int | None) -> MeterRates | None:
+        """The rates of an entry's direct meter, of the misses' without a handle.
+
+        None when it is not configured: all packets are green.
+        """
+        return self._tables[table].meter(handle)
+
+    def set_entry_meter(self, table: str, handle: int | None, rates: MeterRates | None) -> None:
+        """Configures an entry's direct meter, or that of the misses; None: not any more."""
+        self._tables[table].set_meter(handle, rates)
+
     def entry_idle_ns(self, table: str, handle: int) -> int:
         """How long ago an entry was hit, or inserted."""
         return self._tables[table].idle_ns(handle)
+
+    # --- action profiles and value sets -----------------------------------------------------
+
+    def member_add(self, profile: str, action: str, params: Sequence[int]) -> int:
+        """Adds a member to an action profile; its handle."""
+        return self._profiles[profile].member_add(action, params)
+
+    def member_modify(self, profile: str, member: int, action: str, params: Sequence[int]) -> None:
+        """Gives a member another action."""
+        self._profiles[profile].member_modify(member, action, params)
+
+    def member_delete(self, profile: str, member: int) -> None:
+        """Removes a member, which no entry and no group may name."""
+        self._profiles[profile].member_delete(member)
+
+    def group_add(self, profile: str, members: Sequence[int]) -> int:
+        """Adds a group of members, repeated by weight; its handle."""
+        return self._profiles[profile].group_add(members)
+
+    def group_modify(self, profile: str, group: int, members: Sequence[int]) -> None:
+        """Gives a group other members."""
+        self._profiles[profile].group_modify(group, members)
+
+    def group_delete(self, profile: str, group: int) -> None:
+        """Removes a group, which no entry may name."""
+        self._profiles[profile].group_delete(group)
+
+    def value_set_write(self, name: str, members: Sequence[Sequence[Match]]) -> None:
+        """Replaces the members of a parser value set, each with one match a field.
+
+        Raises TableFull.
+        """
+        self._value_sets.write(name, members)
 
     # --- arrays -----------------------------------------------------------------------------
 
     def counter_read(self, name: str, index: int) -> tuple[int, int]:
         """Packets and bytes of a counter's cell. Raises IndexError."""
-        packets, bytes_ = ctypes.c_uint64(), ctypes.c_uint64()
-        self._check_index(name, index, self.program.counters[name].size)
-        self._call.switch_counter_read(
-            self._counters[name], index, ctypes.byref(packets), ctypes.byref(bytes_)
-        )
-        return packets.value, bytes_.value
+        return self._counters.read(name, index)
 
     def counter_write(self, name: str, index: int, packets: int, byte_count: int) -> None:
         """Sets a counter's cell. Raises IndexError."""
-        self._check_index(name, index, self.program.counters[name].size)
-        self._call.switch_counter_write(self._counters[name], index, packets, byte_count)
+        self._counters.write(name, index, packets, byte_count)
+
+    def meter_read(self, name: str, index: int) -> MeterRates | None:
+        """The rates of a meter's cell; None when it is not configured. Raises IndexError."""
+        return self._meters.read(name, index)
+
+    def meter_write(self, name: str, index: int, rates: MeterRates | None) -> None:
+        """Configures a meter's cell; None: all packets are green. Raises IndexError."""
+        self._meters.write(name, index, rates)
 
     def register_read(self, name: str) -> Cells:
         """All cells as they were at one moment: uint64 of shape (size,).
 
         Of cells wider than 64 bits the shape is (size, words), the lowest word first.
         """
-        register = self.program.registers[name]
-        count = self._cell_bytes(name) // 8
-        shape = (register.size,) if count == 1 else (register.size, count)
-        cells = np.zeros(shape, np.uint64)
-        self._call.switch_register_read(self._registers[name], cells.ctypes.data)
-        return cells
+        return self._registers.read(name)
 
     def register_write(self, name: str, index: int, value: int) -> None:
         """Sets a register's cell. Raises IndexError."""
-        register = self.program.registers[name]
-        self._check_index(name, index, register.size)
-        cell = (value & (1 << register.width) - 1).to_bytes(self._cell_bytes(name), "little")
-        self._call.switch_register_write(self._registers[name], index, cell)
+        self._registers.write(name, index, value)
 
     def register_messages(self, name: str, register_id: int, first: int, count: int) -> bytes:
         """Cells as a serialised p4.v1.ReadResponse, one entity a cell. Raises IndexError."""
-        size = self.program.registers[name].size
-        if count <= 0:
-            return b""
-        self._check_index(name, first, size)
-        self._check_index(name, first + count - 1, size)
-        room = ctypes.create_string_buffer(self._call.switch_register_message_room(count))
-        used = self._call.switch_register_message(
-            self._registers[name], register_id, first, count, room
-        )
-        return ctypes.string_at(room, used)
-
-    def _cell_bytes(self, name: str) -> int:
-        return self._call.switch_register_cell_bytes(self._registers[name])
-
-    @staticmethod
-    def _check_index(name: str, index: int, size: int) -> None:
-        if not 0 <= index < size:
-            raise IndexError(f"{name}: index {index} is not below its size {size}")
+        return self._registers.messages(name, register_id, first, count)
 
     # --- replication ------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 from bmv2.embedded.errors import CompileError
+from bmv2.embedded.meter import MeterRates
 
 _U8, _U16, _U32, _U64 = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64
 _I32, _I64, _BOOL = ctypes.c_int32, ctypes.c_int64, ctypes.c_bool
@@ -32,8 +33,26 @@ class FateCounts(ctypes.Structure):
 
     _fields_ = tuple(
         (name, _U64)
-        for name in ("dropped", "no_port", "loop_full", "failed", "to_cpu_full", "from_cpu_full")
+        for name in (
+            *("dropped", "no_port", "loop_full", "failed"),
+            *("to_cpu_full", "from_cpu_full", "digests_full"),
+        )
     )
+
+
+class Rates(ctypes.Structure):
+    """`struct meter_rates`."""
+
+    _fields_ = tuple((name, _U64) for name in MeterRates._fields)
+
+    def value(self) -> MeterRates:
+        """The rates."""
+        return MeterRates(*(getattr(self, name) for name in MeterRates._fields))
+
+    @classmethod
+    def of(cls, rates: MeterRates | None) -> ctypes.Array[Rates] | None:
+        """A pointer to rates; a null one where there are none."""
+        return None if rates is None else (cls * 1)(cls(*rates))
 
 
 def describe(counts: PortCounts | FateCounts) -> str:
@@ -51,15 +70,28 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "send": (ctypes.c_int, (_U32, _BYTES, _U32)),
     "receive_descriptor": (ctypes.c_int, ()),
     "receive": (_U64, (_RAW, _U64)),
+    "digest_descriptor": (ctypes.c_int, ()),
+    "receive_digests": (_U64, (_RAW, _U64)),
     "table_add": (_I64, (_U32, _BYTES, _BYTES, _BYTES, _I32, _U32, _BYTES)),
     "table_modify": (ctypes.c_int, (_U32, _U32, _U32, _BYTES)),
     "table_delete": (ctypes.c_int, (_U32, _U32)),
     "table_set_default": (None, (_U32, _U32, _BYTES)),
     "entry_counter": (ctypes.c_int, (_U32, _I64, _WORDS, _WORDS)),
     "set_entry_counter": (ctypes.c_int, (_U32, _I64, _U64, _U64)),
+    "entry_meter": (ctypes.c_int, (_U32, _I64, ctypes.POINTER(Rates))),
+    "set_entry_meter": (ctypes.c_int, (_U32, _I64, ctypes.POINTER(Rates))),
+    "member_add": (_I64, (_U32, _U32, _BYTES)),
+    "member_modify": (ctypes.c_int, (_U32, _U32, _U32, _BYTES)),
+    "member_delete": (ctypes.c_int, (_U32, _U32)),
+    "group_add": (_I64, (_U32,)),
+    "group_modify": (ctypes.c_int, (_U32, _U32, _U32, ctypes.POINTER(_U32))),
+    "group_delete": (ctypes.c_int, (_U32, _U32)),
+    "value_set_write": (ctypes.c_int, (_U32, _U32, _BYTES, _BYTES)),
     "entry_idle_ns": (_I64, (_U32, _U32)),
     "counter_read": (None, (_U32, _U32, _WORDS, _WORDS)),
     "counter_write": (None, (_U32, _U32, _U64, _U64)),
+    "meter_read": (_BOOL, (_U32, _U32, ctypes.POINTER(Rates))),
+    "meter_write": (None, (_U32, _U32, ctypes.POINTER(Rates))),
     "register_cell_bytes": (_U32, (_U32,)),
     "register_read": (None, (_U32, _RAW)),
     "register_write": (None, (_U32, _U32, _BYTES)),

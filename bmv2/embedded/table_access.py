@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from bmv2.embedded.codegen.tables import TableNumbers
 from bmv2.embedded.errors import DuplicateEntry, TableFull
+from bmv2.embedded.library import Rates
 from bmv2.embedded.match import Match
+from bmv2.embedded.meter import MeterRates
+from bmv2.embedded.profile import Group, ProfileTarget
 from bmv2.embedded.program.model import Action, Table
-from bmv2.embedded.table_keys import ArgumentFormat, KeyFormat, constant_match
+from bmv2.embedded.table_keys import WORD_BYTES, ArgumentFormat, KeyFormat, constant_match
 
-_FULL, _DUPLICATE = -1, -2
+_FULL, _DUPLICATE, _NO_ENTRY = -1, -2, -3
 _DEFAULT_ENTRY = -1
 _NO_ACTION = 0xFFFFFFFF
+_MEMBER, _GROUP = 0, 1
 
 
 class TableAccess:
@@ -30,8 +34,8 @@ class TableAccess:
         self._call = call
         self._table = table
         self._number = numbers.number
-        self._nothing = bytes(8 * (numbers.data_words + 1))
-        self._keys = KeyFormat(table)
+        self._data_bytes = WORD_BYTES * numbers.data_words
+        self._keys = KeyFormat(numbers.key)
         self._formats = {
             actions[number].name: (number, ArgumentFormat(actions[number], numbers.data_words))
             for number in table.actions
@@ -46,21 +50,56 @@ class TableAccess:
             # The program's smaller number wins, here the larger one.
             self.add(key, -entry.priority, self._names[entry.action_id], entry.arguments)
 
+    # --- entries ----------------------------------------------------------------------------
+
     def add(self, key: Sequence[Match], priority: int, action: str, params: Sequence[int]) -> int:
         """Adds an entry; its handle. The larger priority wins.
 
         Raises TableFull, DuplicateEntry, KeyError for an action that is not the table's.
         """
+        return self._add(key, priority, *self._pack(action, params))
+
+    def add_indirect(self, key: Sequence[Match], priority: int, target: ProfileTarget) -> int:
+        """Adds an entry that names a member or a group; its handle.
+
+        Raises TableFull, DuplicateEntry.
+        """
+        return self._add(key, priority, *self._pack_target(target))
+
+    def modify(self, handle: int, action: str, params: Sequence[int]) -> None:
+        """Gives an entry another action. Raises KeyError."""
+        self._modify(handle, *self._pack(action, params))
+
+    def modify_indirect(self, handle: int, target: ProfileTarget) -> None:
+        """Lets an entry name another member or group. Raises KeyError."""
+        self._modify(handle, *self._pack_target(target))
+
+    def delete(self, handle: int) -> None:
+        """Removes an entry. Raises KeyError."""
+        self._check(handle, self._call.switch_table_delete(self._number, handle))
+
+    def _pack(self, action: str, params: Sequence[int]) -> tuple[int, bytes]:
+        if self._table.profile is not None:
+            raise ValueError(f"entries of table {self._table.name} name members and groups")
         number, arguments = self._formats[action]
+        return number, arguments.pack(params)
+
+    def _pack_target(self, target: ProfileTarget) -> tuple[int, bytes]:
+        if self._table.profile is None:
+            raise ValueError(f"table {self._table.name} has no action profile")
+        kind = _GROUP if isinstance(target, Group) else _MEMBER
+        return kind, target.handle.to_bytes(self._data_bytes, "little")
+
+    def _add(self, key: Sequence[Match], priority: int, action: int, data: bytes) -> int:
         packed = self._keys.pack(key)
         result: int = self._call.switch_table_add(
             self._number,
             packed.low,
             packed.high,
             packed.mask,
-            priority if self._keys.has_priority else packed.prefix,
-            number,
-            arguments.pack(params),
+            priority if self._keys.has_priority else 0,
+            action,
+            data,
         )
         if result >= 0:
             return result
@@ -70,15 +109,10 @@ class TableAccess:
             raise DuplicateEntry(f"table {self._table.name} has this entry")
         raise MemoryError(f"table {self._table.name}: no memory for another entry")
 
-    def modify(self, handle: int, action: str, params: Sequence[int]) -> None:
-        """Gives an entry another action. Raises KeyError."""
-        number, arguments = self._formats[action]
-        data = arguments.pack(params)
-        self._check(handle, self._call.switch_table_modify(self._number, handle, number, data))
+    def _modify(self, handle: int, action: int, data: bytes) -> None:
+        self._check(handle, self._call.switch_table_modify(self._number, handle, action, data))
 
-    def delete(self, handle: int) -> None:
-        """Removes an entry. Raises KeyError."""
-        self._check(handle, self._call.switch_table_delete(self._number, handle))
+    # --- the default action -----------------------------------------------------------------
 
     def set_default(self, action: str, params: Sequence[int]) -> None:
         """Sets the default action."""
@@ -89,12 +123,15 @@ class TableAccess:
         """Sets the default action to that of the program."""
         entry = self._table.default
         if entry is None:
-            self._call.switch_table_set_default(self._number, _NO_ACTION, self._nothing)
+            nothing = bytes(self._data_bytes)
+            self._call.switch_table_set_default(self._number, _NO_ACTION, nothing)
         else:
             self.set_default(self._names[entry.action_id], entry.arguments)
 
+    # --- what an entry has besides: without a handle it is that of the misses ---------------
+
     def counter(self, handle: int | None) -> tuple[int, int]:
-        """Packets and bytes of an entry; of the misses without a handle. Raises KeyError."""
+        """Packets and bytes of an entry. Raises KeyError."""
         packets, bytes_ = ctypes.c_uint64(), ctypes.c_uint64()
         code = self._call.switch_entry_counter(
             self._number, _place(handle), ctypes.byref(packets), ctypes.byref(bytes_)
@@ -103,9 +140,21 @@ class TableAccess:
         return packets.value, bytes_.value
 
     def set_counter(self, handle: int | None, packets: int, byte_count: int) -> None:
-        """Sets the counter of an entry, or that of the misses. Raises KeyError."""
+        """Sets the counter of an entry. Raises KeyError."""
         place = _place(handle)
         code = self._call.switch_set_entry_counter(self._number, place, packets, byte_count)
+        self._check(handle, code)
+
+    def meter(self, handle: int | None) -> MeterRates | None:
+        """The rates of an entry's meter, None when it is not configured. Raises KeyError."""
+        rates = Rates()
+        code: int = self._call.switch_entry_meter(self._number, _place(handle), ctypes.byref(rates))
+        self._check(handle, code)
+        return rates.value() if code > 0 else None
+
+    def set_meter(self, handle: int | None, rates: MeterRates | None) -> None:
+        """Configures an entry's meter, or takes its configuration away. Raises KeyError."""
+        code = self._call.switch_set_entry_meter(self._number, _place(handle), Rates.of(rates))
         self._check(handle, code)
 
     def idle_ns(self, handle: int) -> int:
@@ -115,8 +164,10 @@ class TableAccess:
         return idle
 
     def _check(self, handle: int | None, code: int) -> None:
-        if code < 0:
+        if code == _NO_ENTRY:
             raise KeyError(f"table {self._table.name} has no entry with handle {handle}")
+        if code < 0:
+            raise MemoryError(f"table {self._table.name}: no memory for a meter")
 
 
 def _place(handle: int | None) -> int:

@@ -5,53 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bmv2.embedded.codegen.keys import KeyKind, KeyLayout
 from bmv2.embedded.codegen.storage import word_count
 from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
-from bmv2.embedded.program.model import Action, KeyField, KeyMatch, Table
+from bmv2.embedded.program.model import Action, KeyField, KeyMatch
 
-_WORD_BYTES = 8
+WORD_BYTES = 8
 
 
 class KeyBytes(NamedTuple):
-    """A key: its words, the upper ends of its ranges, its mask, the bits of its lpm prefix."""
+    """A key: its words, the upper ends of its ranges, its mask."""
 
     low: bytes
     high: bytes
     mask: bytes
-    prefix: int
 
 
 def _size(width: int) -> int:
-    return word_count(width) * _WORD_BYTES
+    return word_count(width) * WORD_BYTES
 
 
 class KeyFormat:
     """The keys of one table."""
 
-    def __init__(self, table: Table) -> None:
-        """`table` says which fields there are."""
-        self._fields = table.key
-        self._sizes = [_size(field.width) for field in table.key]
-        every_bit = [(1 << field.width) - 1 for field in table.key]
+    def __init__(self, layout: KeyLayout) -> None:
+        """`layout` says which fields there are, and how they lie in the key."""
+        self._layout = layout
+        fields = [part.field for part in layout.parts]
+        self._sizes = [_size(field.width) for field in fields]
+        every_bit = [(1 << field.width) - 1 for field in fields]
         self._zeros = bytes(sum(self._sizes))
         self._every_bit = _join(every_bit, self._sizes)
-        self._is_exact = all(
-            field.match_kind == "exact" and field.mask is None for field in table.key
-        )
-        self.has_priority = any(
-            field.match_kind in ("ternary", "range", "optional") for field in table.key
-        )
+        self._is_exact = all(field.match_kind == "exact" and field.mask is None for field in fields)
+        self.has_priority = layout.kind is KeyKind.TERNARY
         """Whether entries are ordered by the priority that they are given."""
 
     def pack(self, key: Sequence[Match]) -> KeyBytes:
         """A key, one match for each field. Raises ValueError."""
         if self._is_exact:  # most keys; half of the cost of an entry would be here
             values = [match[0] for match in key]
-            return KeyBytes(_join(values, self._sizes), self._zeros, self._every_bit, 0)
-        parts = [_field_parts(*pair) for pair in zip(self._fields, key, strict=True)]
-        low, high, mask = (_join(column, self._sizes) for column in zip(*parts, strict=True))
-        prefix = sum(match.prefix for match in key if isinstance(match, Lpm))
-        return KeyBytes(low, high, mask, prefix)
+            return KeyBytes(_join(values, self._sizes), self._zeros, self._every_bit)
+        if len(key) != len(self._sizes):
+            raise ValueError(f"a key of {len(key)} fields in place of {len(self._sizes)}")
+        low, high, mask = bytearray(), bytearray(), bytearray()
+        for part, size in zip(self._layout.parts, self._sizes, strict=True):
+            values = _field_parts(part.field, key[part.place])
+            for value, column in zip(values, (low, high, mask), strict=True):
+                words = value.to_bytes(size, "little")
+                column += _highest_first(words) if part.is_highest_first else words
+        return KeyBytes(bytes(low), bytes(high), bytes(mask))
 
 
 class ArgumentFormat:
@@ -60,7 +62,7 @@ class ArgumentFormat:
     def __init__(self, action: Action, data_words: int) -> None:
         """`data_words` is the room that the table has for the arguments of any action."""
         self._sizes = [_size(parameter.width) for parameter in action.parameters]
-        self._filling = bytes(data_words * _WORD_BYTES - sum(self._sizes))
+        self._filling = bytes(data_words * WORD_BYTES - sum(self._sizes))
 
     def pack(self, arguments: Sequence[int]) -> bytes:
         """The arguments. Raises ValueError when their number is wrong."""
@@ -71,6 +73,11 @@ def _join(values: Sequence[int], sizes: Sequence[int]) -> bytes:
     return b"".join(
         [value.to_bytes(size, "little") for value, size in zip(values, sizes, strict=True)]
     )
+
+
+def _highest_first(words: bytes) -> bytes:
+    starts = range(len(words) - WORD_BYTES, -1, -WORD_BYTES)
+    return b"".join(words[start : start + WORD_BYTES] for start in starts)
 
 
 def _field_parts(field: KeyField, match: Match) -> tuple[int, int, int]:

@@ -11,19 +11,20 @@ from bmv2.embedded.codegen.names import comment
 from bmv2.embedded.codegen.storage import stores
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import Constant, Expression, FieldRef, HeaderRef
-from bmv2.embedded.program.model import Calculation, HashInput, Program
+from bmv2.embedded.program.externs import Calculation, HashInput
+from bmv2.embedded.program.model import Program
 
-# Algorithm to C function and bits of its result. BMv2's custom CRCs start as these.
-ALGORITHMS = {
-    "crc32": ("hash_crc32", 32),
-    "crc32_custom": ("hash_crc32", 32),
-    "crc16": ("hash_crc16", 16),
-    "crc16_custom": ("hash_crc16", 16),
-    "crcCCITT": ("hash_crc_ccitt", 16),
-    "csum16": ("hash_csum16", 16),
-    "cksum16": ("hash_csum16", 16),
-    "xor16": ("hash_xor16", 16),
-    "identity": ("hash_identity", 64),
+# BMv2's custom CRCs can be given other parameters over Thrift only; they start as these.
+_FUNCTIONS = {
+    "crc32": "hash_crc32",
+    "crc32_custom": "hash_crc32",
+    "crc16": "hash_crc16",
+    "crc16_custom": "hash_crc16",
+    "crcCCITT": "hash_crc_ccitt",
+    "csum16": "hash_csum16",
+    "cksum16": "hash_csum16",
+    "xor16": "hash_xor16",
+    "identity": "hash_identity",
 }
 
 _MAX_PACKET = 1 << 16
@@ -36,7 +37,9 @@ class Calculations:
         self._program = program
         self._layout = layout
         self._expressions = expressions
-        self._numbers = {name: place for place, name in enumerate(program.calculations)}
+        selectors = [each.selector for each in program.profiles() if each.selector]
+        self._all = {each.name: each for each in [*program.calculations.values(), *selectors]}
+        self._numbers = {name: place for place, name in enumerate(self._all)}
 
     def call(self, name: str) -> str:
         """C of a calculation's result. Raises UnsupportedProgram."""
@@ -44,23 +47,14 @@ class Calculations:
             raise UnsupportedProgram(f"no calculation {name!r}")
         return f"calculation_{self._numbers[name]}(c)"
 
-    def result_width(self, name: str) -> int:
-        """The bits of a calculation's result."""
-        return self.algorithm(self._program.calculations[name].algorithm)[1]
-
-    @staticmethod
-    def algorithm(name: str) -> tuple[str, int]:
-        """The C function and the bits of an algorithm. Raises UnsupportedProgram."""
-        if name not in ALGORITHMS:
-            raise UnsupportedProgram(f"hash algorithm {name!r}")
-        return ALGORITHMS[name]
-
     def functions(self) -> str:
         """All of them."""
-        return "\n".join(self._function(each) for each in self._program.calculations.values())
+        return "\n".join(self._function(each) for each in self._all.values())
 
     def _function(self, calculation: Calculation) -> str:
-        function, _ = self.algorithm(calculation.algorithm)
+        function = _FUNCTIONS.get(calculation.algorithm)
+        if function is None:
+            raise UnsupportedProgram(f"hash algorithm {calculation.algorithm!r}")
         lines = [
             f"static uint64_t calculation_{self._numbers[calculation.name]}"
             f"(const struct context *c) {{ {comment(calculation.name)}"

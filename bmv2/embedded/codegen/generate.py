@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from bmv2.embedded.codegen.arrays import arrays
 from bmv2.embedded.codegen.calculations import Calculations
+from bmv2.embedded.codegen.digests import digests
 from bmv2.embedded.codegen.expression import Expressions
 from bmv2.embedded.codegen.headers import deparser, header_functions, max_header_bytes
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.parser import ParserCode
 from bmv2.embedded.codegen.pipelines import PipelineCode, actions
 from bmv2.embedded.codegen.statements import Statements
-from bmv2.embedded.codegen.storage import storage_type, word_count
+from bmv2.embedded.codegen.storage import word_count
 from bmv2.embedded.codegen.tables import Tables
+from bmv2.embedded.codegen.value_sets import value_sets
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import FieldRef
 from bmv2.embedded.program.model import Program
@@ -40,7 +43,7 @@ def generate(program: Program) -> str:
     layout = Layout(program)
     expressions = Expressions(layout)
     calculations = Calculations(program, layout, expressions)
-    tables = Tables(program, expressions)
+    tables = Tables(program, expressions, calculations)
 
     def expressions_for(parameters: list[tuple[str, int]]) -> Expressions:
         return Expressions(layout, parameters)
@@ -48,8 +51,6 @@ def generate(program: Program) -> str:
     def statements_for(own: Expressions) -> Statements:
         return Statements(program, layout, own, calculations)
 
-    if program.meters:
-        raise UnsupportedProgram(f"meter {next(iter(program.meters))}")
     definitions = layout.definitions()
     parser = ParserCode(program, layout, expressions, statements_for(expressions))
     parts = [
@@ -60,15 +61,18 @@ def generate(program: Program) -> str:
         f"#define MAX_HEADER_BYTES {max_header_bytes(program, layout)}",
         '#include "context.h"',
         '#include "hash.h"',
+        '#include "meter.h"',
+        '#include "profile.h"',
         '#include "table.h"',
-        _arrays(program),
+        arrays(program),
+        value_sets(program),
         header_functions(program, layout),
         calculations.functions(),
         calculations.checksums(),
         parser.function(),
         deparser(program, layout),
         actions(program, expressions_for, statements_for),
-        tables.descriptors(),
+        tables.definitions(),
         tables.functions(),
     ]
     parts += [
@@ -78,6 +82,7 @@ def generate(program: Program) -> str:
     parts += [
         _reset_metadata(program, layout),
         _copy_lists(program, layout),
+        digests(program, expressions),
         '#include "switch.h"',
         "",
     ]
@@ -110,31 +115,6 @@ def _standard_metadata(layout: Layout) -> list[str]:
 def _drop_port(width: int) -> int:
     """BMv2's drop port; it is 511, the largest value of egress_spec."""
     return (1 << min(width, 9)) - 1
-
-
-def _arrays(program: Program) -> str:
-    """Registers and counters, and their tables for the runtime."""
-    lines: list[str] = []
-    for number, register in enumerate(program.registers.values()):
-        kind = storage_type(max(register.width, 33))
-        lines.append(f"static {kind} register_{number}[{register.size + 1}];")
-    for number, counter in enumerate(program.counters.values()):
-        lines.append(f"static struct counter counter_{number}[{counter.size + 1}];")
-    registers = [
-        f"{{register_{number}, {register.size}, sizeof register_{number}[0], {register.width}}}"
-        for number, register in enumerate(program.registers.values())
-    ]
-    counters = [
-        f"{{counter_{number}, {counter.size}}}"
-        for number, counter in enumerate(program.counters.values())
-    ]
-    lines += [
-        f"#define REGISTER_COUNT {len(registers)}",
-        f"static const struct register_array registers[] = {{{', '.join([*registers, '{0}'])}}};",
-        f"#define COUNTER_COUNT {len(counters)}",
-        f"static const struct counter_array counters[] = {{{', '.join([*counters, '{0}'])}}};",
-    ]
-    return "\n".join(lines)
 
 
 def _reset_metadata(program: Program, layout: Layout) -> str:

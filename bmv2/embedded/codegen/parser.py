@@ -10,7 +10,8 @@ from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.names import Names, comment
 from bmv2.embedded.codegen.places import HeaderPlace
 from bmv2.embedded.codegen.statements import Statements
-from bmv2.embedded.codegen.storage import constant, wide_constant, word_type
+from bmv2.embedded.codegen.storage import WORD, constant, wide_constant, word_count, word_type
+from bmv2.embedded.codegen.value_sets import number_value_sets
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import Expression, FieldRef
 from bmv2.embedded.program.model import (
@@ -27,6 +28,7 @@ from bmv2.embedded.program.model import (
     Transition,
     Verify,
 )
+from bmv2.embedded.program.widths import part_width
 
 # Enough for any packet; only a parser that does not move gets there.
 _MAX_STATES = 1 << 17
@@ -42,6 +44,7 @@ class ParserCode:
         self._layout = layout
         self._expressions = expressions
         self._statements = statements
+        self._value_sets = number_value_sets(program)
         self._labels = Names("state_")
 
     def function(self) -> str:
@@ -185,16 +188,9 @@ class ParserCode:
 
     # --- transitions ----------------------------------------------------------------------------
 
-    def _part_width(self, part: Expression | Lookahead) -> int:
-        if isinstance(part, Lookahead):
-            return part.width
-        if isinstance(part, FieldRef) and part.field == "$valid$":
-            return 1
-        return self._expressions.places.field(part).field.width
-
     def _transitions(self, state: ParseState) -> list[str]:
         lines: list[str] = []
-        widths = [self._part_width(part) for part in state.key]
+        widths = [part_width(self._program, part) for part in state.key]
         for number, (part, width) in enumerate(zip(state.key, widths, strict=True)):
             if isinstance(part, Lookahead):
                 check, value = self._ahead(part)
@@ -213,7 +209,7 @@ class ParserCode:
     def _test(self, transition: Transition, widths: Sequence[int]) -> str:
         """Whether the key parts have the values of a transition; each fills whole bytes there."""
         if transition.value is None:
-            raise UnsupportedProgram(f"parser value set {transition.value_set!r}")
+            return self._value_set_test(transition, widths)
         tests: list[str] = []
         shift = 8 * sum(-(-width // 8) for width in widths)
         for number, width in enumerate(widths):
@@ -231,3 +227,23 @@ class ParserCode:
             else:
                 tests.append(f"(k{number} & {constant(mask)}) == {constant(value)}")
         return " && ".join(tests) or "true"
+
+    def _value_set_test(self, transition: Transition, widths: Sequence[int]) -> str:
+        """Whether the key is a member of a value set."""
+        name = transition.value_set
+        numbers = None if name is None else self._value_sets.get(name)
+        if numbers is None:
+            raise UnsupportedProgram(f"no parser value set {name!r}")
+        if transition.mask is not None or tuple(widths) != numbers.widths:
+            raise UnsupportedProgram(f"parser value set {name!r} for a part of the key")
+        words: list[str] = []
+        for number, width in enumerate(widths):
+            if width <= WORD:
+                words.append(f"k{number}")
+            elif width <= 2 * WORD:
+                words += [f"(uint64_t)k{number}", f"(uint64_t)(k{number} >> {WORD})"]
+            else:
+                words += [f"k{number}.limb[{each}]" for each in range(word_count(width))]
+        key = f"(const uint64_t[]){{{', '.join(words)}}}"
+        place = f"&value_sets[{numbers.number}]"
+        return f"table_find({place}, {key}, TABLE_TERNARY, {numbers.words}, NULL)"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from bmv2.embedded.codegen.arrays import indirect_meters
 from bmv2.embedded.codegen.calculations import Calculations
 from bmv2.embedded.codegen.expression import Expressions
 from bmv2.embedded.codegen.headers import size_text
 from bmv2.embedded.codegen.layout import Layout
+from bmv2.embedded.codegen.meters import execute
 from bmv2.embedded.codegen.places import VALID
 from bmv2.embedded.codegen.storage import constant
 from bmv2.embedded.errors import UnsupportedProgram
@@ -270,14 +272,13 @@ class Statements:
 
     def _execute_meter(self, operands: Operands) -> str:
         name = self._object(operands[0], "meter")
-        number = list(self._program.meters).index(name)
-        size = self._program.meters[name].size
-        place = self._expressions.places.field(operands[2])
-        text = self._expressions.exact(operands[1]).to("u128")
-        return (
-            f"{{ const u128 i = {text}; if (i < {size}) {place.text} = "
-            f"meter_execute(&meter_{number}[i], c->now_ns, c->ingress_length); }}"
-        )
+        meters = indirect_meters(self._program)
+        if name not in meters:
+            raise UnsupportedProgram(f"no meter {name!r}")
+        cell = f"&meter_{list(meters).index(name)}[i]"
+        colored = execute(meters[name], cell, self._expressions.places.field(operands[2]))
+        index = self._expressions.exact(operands[1]).to("u128")
+        return f"{{ const u128 i = {index}; if (i < {meters[name].size}) {colored} }}"
 
     def _random(self, operands: Operands) -> str:
         target, low, high = operands

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bmv2.embedded.program.model import Action
+
 WORD = 64
 
 
@@ -30,6 +32,11 @@ def fills_storage(width: int) -> bool:
 def word_count(width: int) -> int:
     """How many 64-bit words a value takes in a key or in action data."""
     return max(1, -(-width // WORD))
+
+
+def data_words(action: Action) -> int:
+    """The 64-bit words of an action's arguments."""
+    return sum(word_count(parameter.width) for parameter in action.parameters)
 
 
 def constant(value: int) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bmv2.embedded.codegen.calculations import Calculations
 from bmv2.embedded.codegen.expression import Expressions
+from bmv2.embedded.codegen.keys import KeyLayout, KeyPart, key_layout
+from bmv2.embedded.codegen.meters import direct_meter
 from bmv2.embedded.codegen.names import comment
-from bmv2.embedded.codegen.storage import WORD, constant, wide_constant, word_count, word_type
-from bmv2.embedded.errors import UnsupportedProgram
+from bmv2.embedded.codegen.profiles import Profiles
+from bmv2.embedded.codegen.storage import constant, data_words, wide_constant, word_type
 from bmv2.embedded.program.expression import FieldRef
-from bmv2.embedded.program.model import Action, KeyField, Program, Table
+from bmv2.embedded.program.model import Program, Table
 
 
 @dataclass(frozen=True, slots=True)
 class TableNumbers:
-    """What a table is called in C, and how much room its parts take."""
+    """What a table is called in C, how its key lies there, and the room for arguments."""
 
     number: int
-    key_words: int
+    key: KeyLayout
     data_words: int
 
 
@@ -27,62 +30,47 @@ def is_fixed(table: Table) -> bool:
     return not table.key and table.name.startswith("tbl_")
 
 
-def data_words(action: Action) -> int:
-    """The 64-bit words of an action's arguments."""
-    return sum(word_count(parameter.width) for parameter in action.parameters)
-
-
 def number_tables(program: Program) -> dict[str, TableNumbers]:
     """The tables that the controller can see, by name. Raises UnsupportedProgram."""
     numbers: dict[str, TableNumbers] = {}
     for table in program.tables():
-        if table.kind != "simple":
-            raise UnsupportedProgram(f"table {table.name}: an action profile")
-        if table.direct_meter:
-            raise UnsupportedProgram(f"table {table.name}: a direct meter")
-        for field in table.key:
-            if field.match_kind == "range" and field.width > WORD:
-                raise UnsupportedProgram(f"table {table.name}: a range of {field.width} bits")
+        key = key_layout(table.name, table.key)
+        words = [data_words(program.actions[each]) for each in table.actions]
+        if table.profile is not None:
+            words.append(1)  # what an entry names
         if not is_fixed(table):
-            numbers[table.name] = TableNumbers(
-                len(numbers),
-                sum(word_count(field.width) for field in table.key),
-                max((data_words(program.actions[each]) for each in table.actions), default=0),
-            )
+            numbers[table.name] = TableNumbers(len(numbers), key, max(words, default=0))
     return numbers
 
 
 class Tables:
     """Writes the tables of a program."""
 
-    def __init__(self, program: Program, expressions: Expressions) -> None:
+    def __init__(
+        self, program: Program, expressions: Expressions, calculations: Calculations
+    ) -> None:
         self._program = program
         self._expressions = expressions
+        self._calculations = calculations
+        self._profiles = Profiles(program)
         self.numbers = number_tables(program)
 
-    def descriptors(self) -> str:
-        """`tables[]`, with what is known of each table at compile time."""
+    def definitions(self) -> str:
+        """`tables[]` and `profiles[]`, with what is known of each at compile time."""
         lines: list[str] = []
         entries: list[str] = []
         for table, numbers in self._numbered():
-            flags = [
-                "1" if field.match_kind == "range" else "0"
-                for field in table.key
-                for _ in range(word_count(field.width))
-            ]
-            name = f"is_range_{numbers.number}"
-            lines.append(f"static const uint8_t {name}[] = {{{', '.join(flags) or '0'}}};")
-            has_ranges = "true" if "1" in flags else "false"
-            is_exact = all(field.match_kind == "exact" for field in table.key)
+            words = ", ".join(map(str, numbers.key.range_words)) or "0"
+            lines.append(f"static const uint8_t {_range_words(numbers)}[] = {{{words}}};")
             entries.append(
-                f"  {{.key_words = {numbers.key_words}, .data_words = {numbers.data_words}, "
-                f".is_range = {name}, .has_ranges = {has_ranges}, "
-                f".has_one_tuple = {'true' if is_exact else 'false'}, "
-                f".size = {table.size}}}, {comment(table.name)}"
+                f"  {{.kind = {numbers.key.kind.value}, .key_words = {numbers.key.words}, "
+                f".exact_words = {numbers.key.exact_words}, .data_words = {numbers.data_words}, "
+                f".range_words = {_range_words(numbers)}, .size = {table.size}}}, "
+                f"{comment(table.name)}"
             )
         lines.append(f"#define TABLE_COUNT {len(entries)}")
         lines.append("static struct table tables[TABLE_COUNT + 1] = {")
-        return "\n".join([*lines, *entries, "  {0}};"])
+        return "\n".join([*lines, *entries, "  {0}};", self._profiles.definitions()])
 
     def _numbered(self) -> Iterator[tuple[Table, TableNumbers]]:
         for table in self._program.tables():
@@ -104,42 +92,63 @@ class Tables:
             "  *hit = e != NULL;",
             "  uint32_t action; const uint64_t *data;",
             "  if (e) {",
-            "    action = e->action; data = entry_data(t, e);",
         ]
-        if table.has_counters:
-            lines.append("    e->packets++; e->bytes += c->ingress_length;")
-        if table.has_timeout:
-            lines.append("    e->hit_ns = c->now_ns;")
+        lines += [f"    {line}" for line in self._on_hit(table)]
         lines += ["  } else {", "    action = t->default_action; data = t->default_data;"]
-        if table.has_counters:
-            lines.append("    t->default_packets++; t->default_bytes += c->ingress_length;")
+        lines += [f"    {line}" for line in self._on_miss(table)]
         lines += ["  }", "  switch (action) {"]
-        for number in sorted(self._actions(table)):
-            lines.append(f"  case {number}: action_{number}(c, data); break;")
+        for number, own in sorted(self._actions(table).items()):
+            renamed = "" if number == own else f"action = {own}; "
+            lines.append(f"  case {number}: action_{own}(c, data); {renamed}break;")
         lines += ["  default: break;", "  }", "  return action;", "}"]
         return "\n".join(lines)
 
-    @staticmethod
-    def _actions(table: Table) -> set[int]:
-        numbers = set(table.actions)
-        if table.default is not None:
-            numbers.add(table.default.action_id)
-        return numbers
-
-    def _find(self, table: Table, numbers: TableNumbers) -> list[str]:
-        if not table.key:
-            return ["  struct entry *const e = NULL;"]
-        lines = [f"  uint64_t key[{numbers.key_words}];"]
-        place = 0
-        for field in table.key:
-            for text in self._words(field):
-                lines.append(f"  key[{place}] = {text};")
-                place += 1
-        lines.append(f"  struct entry *const e = table_find(t, key, {numbers.key_words});")
+    def _on_hit(self, table: Table) -> list[str]:
+        if table.profile is None:
+            lines = ["action = e->action; data = entry_data(t, e);"]
+        else:
+            selector = self._profiles.of(table).selector
+            hash_text = self._calculations.call(selector.name) if selector else None
+            lines = self._profiles.choose(table, hash_text)
+        if table.has_counters:
+            lines.append("e->packets++; e->bytes += c->ingress_length;")
+        if table.has_timeout:
+            lines.append("e->hit_ns = c->now_ns;")
+        meter = direct_meter(self._program, self._expressions, table)
+        if meter is not None:
+            lines.append(meter.on_hit())
         return lines
 
-    def _words(self, field: KeyField) -> list[str]:
-        """A key field, after its mask, as 64-bit words, the lowest first."""
+    def _on_miss(self, table: Table) -> list[str]:
+        lines: list[str] = []
+        if table.has_counters:
+            lines.append("t->default_packets++; t->default_bytes += c->ingress_length;")
+        meter = direct_meter(self._program, self._expressions, table)
+        if meter is not None:
+            lines.append(meter.on_miss())
+        return lines
+
+    def _actions(self, table: Table) -> dict[int, int]:
+        """The actions that a lookup can give, each with the table's own copy of it."""
+        numbers = {each: each for each in table.actions}
+        if table.default is not None:
+            numbers[table.default.action_id] = table.default.action_id
+        return numbers if table.profile is None else numbers | self._profiles.actions(table)
+
+    def _find(self, table: Table, numbers: TableNumbers) -> list[str]:
+        key = numbers.key
+        if not table.key:
+            return ["  struct entry *const e = NULL;"]
+        words = [text for part in key.parts for text in self._words(part)]
+        lines = [f"  uint64_t key[{key.words}];"]
+        lines += [f"  key[{place}] = {text};" for place, text in enumerate(words)]
+        ranges = _range_words(numbers) if any(key.range_words) else "NULL"
+        call = f"table_find(t, key, {key.kind.value}, {key.words}, {ranges})"
+        return [*lines, f"  struct entry *const e = {call};"]
+
+    def _words(self, part: KeyPart) -> list[str]:
+        """A key field, after its mask, as 64-bit words in their order."""
+        field = part.field
         value = self._expressions.stored(field.source, field.width)
         if isinstance(field.source, FieldRef) and field.source.field == "$valid$":
             value = self._expressions.boolean(field.source)
@@ -152,5 +161,11 @@ class Tables:
         if kind == "uint64_t":
             return [value]
         if kind == "u128":
-            return [f"(uint64_t)({value})", f"(uint64_t)((u128)({value}) >> 64)"]
-        return [f"({value}).limb[{each}]" for each in range(word_count(field.width))]
+            words = [f"(uint64_t)({value})", f"(uint64_t)((u128)({value}) >> 64)"]
+        else:
+            words = [f"({value}).limb[{each}]" for each in range(part.words)]
+        return words[::-1] if part.is_highest_first else words
+
+
+def _range_words(numbers: TableNumbers) -> str:
+    return f"range_words_{numbers.number}"

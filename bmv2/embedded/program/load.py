@@ -20,7 +20,7 @@ from bmv2.embedded.program.read_headers import (
     read_unions,
 )
 from bmv2.embedded.program.read_parser import read_parser, read_value_sets
-from bmv2.embedded.program.read_pipeline import read_actions, read_pipelines
+from bmv2.embedded.program.read_pipeline import read_actions, read_pipelines, read_primitives
 
 
 def load_program(text: bytes) -> Program:
@@ -51,6 +51,7 @@ def _program(document: Object) -> Program:
         parser=read_parser(document),
         value_sets=read_value_sets(document),
         deparser=tuple(deparsers[0]["order"]) if deparsers else (),
+        deparser_primitives=read_primitives(deparsers[0]) if deparsers else (),
         actions=read_actions(document),
         pipelines=read_pipelines(document, headers),
         calculations=read_calculations(document, headers),

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bmv2.embedded.program.expression import Expression
+from bmv2.embedded.program.externs import (
+    ActionProfile,
+    Calculation,
+    Checksum,
+    Counter,
+    FieldList,
+    Meter,
+    Register,
+)
 
 # --- headers -------------------------------------------------------------------------
 
@@ -288,16 +297,6 @@ Node: TypeAlias = Table | Conditional | ActionCall
 
 
 @dataclass(frozen=True, slots=True)
-class ActionProfile:
-    """The members (and groups) that indirect tables point to."""
-
-    name: str
-    size: int
-    selector: str | None
-    selector_input: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A graph of nodes. A node named None ends it."""
 
@@ -305,76 +304,6 @@ class Pipeline:
     initial_node: str | None
     nodes: Mapping[str, Node]
     profiles: tuple[ActionProfile, ...]
-
-
-# --- externs -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class HashInput:
-    """A part of what a calculation reads: an expression of a width, a header, or the payload."""
-
-    source: Expression | None
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
-class Calculation:
-    """A hash over fields. An input without source is the payload."""
-
-    name: str
-    algorithm: str
-    inputs: tuple[HashInput, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """A field that is verified after the parser or updated before the deparser."""
-
-    header: str
-    field: str
-    calculation: str
-    condition: Expression
-    is_verified: bool
-    is_updated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """An array of cells."""
-
-    name: str
-    size: int
-    width: int
-    is_signed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """An array of packet and byte counts."""
-
-    name: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """An array of two-rate three-colour markers."""
-
-    name: str
-    size: int
-    counts_bytes: bool
-    direct_table: str | None
-    result: Expression | None
-
-
-@dataclass(frozen=True, slots=True)
-class FieldList:
-    """Fields that a copy of a packet, or a digest, carries."""
-
-    id: int
-    name: str
-    fields: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +318,8 @@ class Program:
     parser: Parser
     value_sets: Mapping[str, ValueSet]
     deparser: tuple[str, ...]
+    deparser_primitives: tuple[Primitive, ...]
+    """What is done before the headers are emitted."""
     actions: Mapping[int, Action]
     """By id: names of actions are not unique."""
     pipelines: Mapping[str, Pipeline]
@@ -409,4 +340,10 @@ class Program:
             for pipeline in self.pipelines.values()
             for node in pipeline.nodes.values()
             if isinstance(node, Table)
+        )
+
+    def profiles(self) -> tuple[ActionProfile, ...]:
+        """All action profiles, those of the ingress first."""
+        return tuple(
+            profile for pipeline in self.pipelines.values() for profile in pipeline.profiles
         )

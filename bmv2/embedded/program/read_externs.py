@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.document import Object, objects
 from bmv2.embedded.program.expression import Boolean, FieldRef, HeaderRef
-from bmv2.embedded.program.model import (
+from bmv2.embedded.program.externs import (
+    ActionProfile,
     Calculation,
     Checksum,
     Counter,
     FieldList,
     HashInput,
-    Header,
     Meter,
     Register,
 )
+from bmv2.embedded.program.model import Header
 from bmv2.embedded.program.read_expression import read_expression
 
 
@@ -46,6 +47,16 @@ def read_calculations(document: Object, headers: Mapping[str, Header]) -> dict[s
         )
         for item in objects(document, "calculations")
     }
+
+
+def read_profile(item: Object, headers: Mapping[str, Header]) -> ActionProfile:
+    """An action profile; a selector is a calculation of its own."""
+    name, selector = item["name"], item.get("selector")
+    calculation = None
+    if selector is not None:
+        inputs = tuple(_hash_input(each, headers) for each in objects(selector, "input"))
+        calculation = Calculation(f"selector of {name}", selector["algo"], inputs)
+    return ActionProfile(name, item["max_size"], calculation)
 
 
 def read_checksums(document: Object) -> tuple[Checksum, ...]:

@@ -11,7 +11,6 @@ from bmv2.embedded.program.model import (
     Action,
     ActionCall,
     ActionParameter,
-    ActionProfile,
     Conditional,
     ConstantEntry,
     DefaultEntry,
@@ -24,6 +23,7 @@ from bmv2.embedded.program.model import (
     Table,
 )
 from bmv2.embedded.program.read_expression import read_expression
+from bmv2.embedded.program.read_externs import read_profile
 
 _MATCH_KINDS = {"exact", "lpm", "ternary", "range", "optional"}
 _TABLE_KINDS = {"simple", "indirect", "indirect_ws"}
@@ -37,10 +37,15 @@ def _action(item: Object) -> Action:
             ActionParameter(each["name"], each["bitwidth"])
             for each in objects(item, "runtime_data")
         ),
-        tuple(
-            Primitive(each["op"], tuple(read_expression(p) for p in objects(each, "parameters")))
-            for each in objects(item, "primitives")
-        ),
+        read_primitives(item),
+    )
+
+
+def read_primitives(item: Object) -> tuple[Primitive, ...]:
+    """The primitives of an action, or of the deparser."""
+    return tuple(
+        Primitive(each["op"], tuple(read_expression(p) for p in objects(each, "parameters")))
+        for each in objects(item, "primitives")
     )
 
 
@@ -131,17 +136,9 @@ def _table(item: Object, width_of: Callable[[FieldRef], int]) -> Table:
     )
 
 
-def _profile(item: Object) -> ActionProfile:
-    selector = item.get("selector")
-    return ActionProfile(
-        item["name"],
-        item["max_size"],
-        selector["algo"] if selector else None,
-        tuple(read_expression(each) for each in objects(selector or {}, "input")),
-    )
-
-
-def _pipeline(item: Object, width_of: Callable[[FieldRef], int]) -> Pipeline:
+def _pipeline(
+    item: Object, headers: Mapping[str, Header], width_of: Callable[[FieldRef], int]
+) -> Pipeline:
     nodes: dict[str, Node] = {}
     for each in objects(item, "tables"):
         nodes[each["name"]] = _table(each, width_of)
@@ -154,7 +151,7 @@ def _pipeline(item: Object, width_of: Callable[[FieldRef], int]) -> Pipeline:
         )
     for each in objects(item, "action_calls"):
         nodes[each["name"]] = ActionCall(each["name"], each["action_id"], each["next_node"])
-    profiles = tuple(_profile(each) for each in objects(item, "action_profiles"))
+    profiles = tuple(read_profile(each, headers) for each in objects(item, "action_profiles"))
     return Pipeline(item["name"], item["init_table"], nodes, profiles)
 
 
@@ -170,7 +167,9 @@ def read_pipelines(document: Object, headers: Mapping[str, Header]) -> dict[str,
             raise UnsupportedProgram(f"no field {source.header}.{source.field}")
         return field.width
 
-    pipelines = {item["name"]: _pipeline(item, width_of) for item in objects(document, "pipelines")}
+    pipelines = {
+        item["name"]: _pipeline(item, headers, width_of) for item in objects(document, "pipelines")
+    }
     for name in ("ingress", "egress"):
         if name not in pipelines:
             raise UnsupportedProgram(f"the JSON is not of a v1model program: it has no {name}")

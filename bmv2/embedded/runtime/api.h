@@ -2,9 +2,10 @@
 #ifndef API_H
 #define API_H
 
-#include "protobuf.h"
-
 #define API __attribute__((visibility("default")))
+
+#include "api_arrays.h"
+#include "api_tables.h"
 
 /* --- life ---------------------------------------------------------------------------- */
 
@@ -13,7 +14,9 @@ API int switch_prepare(void) {
     hash_prepare();
     start_ns = clock_ns();
     wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake < 0 || queue_open(&virtual_in) < 0 || queue_open(&virtual_out) < 0) return errno;
+    if (wake < 0 || queue_open(&virtual_in, PACKETS_ROOM) < 0 ||
+        queue_open(&virtual_out, PACKETS_ROOM) < 0 || queue_open(&digests, DIGESTS_ROOM) < 0)
+        return errno;
     for (uint32_t i = 0; i < TABLE_COUNT; i++) {
         tables[i].default_data = calloc(tables[i].data_words + 1, sizeof(uint64_t));
         tables[i].default_action = UINT32_MAX;
@@ -53,8 +56,11 @@ API void switch_stop(void) {
 /* After the stop: gives back all memory. */
 API void switch_release(void) {
     for (uint32_t i = 0; i < TABLE_COUNT; i++) table_free(&tables[i]);
+    for (uint32_t i = 0; i < VALUE_SET_COUNT; i++) table_free(&value_sets[i]);
+    for (uint32_t i = 0; i < PROFILE_COUNT; i++) profile_free(&profiles[i]);
     queue_close(&virtual_in);
     queue_close(&virtual_out);
+    queue_close(&digests);
     close(wake);
     for (struct looped *packet = looped_first, *next; packet; packet = next) {
         next = packet->next;
@@ -77,142 +83,16 @@ API int switch_receive_descriptor(void) { return virtual_out.event; }
 /* Packets that wait, each as port, length (both uint32_t) and bytes, as many as fit into
  * `room`; the count of bytes. */
 API uint64_t switch_receive(uint8_t *out, uint64_t room) {
-    uint64_t used = 0;
-    for (;;) {
-        pthread_mutex_lock(&virtual_out.lock);
-        const struct queued *first = virtual_out.first;
-        const bool fits = first && used + 8 + first->length <= room;
-        pthread_mutex_unlock(&virtual_out.lock);
-        struct queued *packet = fits || !first ? queue_take(&virtual_out, 1) : NULL;
-        if (!packet) return used;
-        memcpy(out + used, &packet->port, 4);
-        memcpy(out + used + 4, &packet->length, 4);
-        memcpy(out + used + 8, packet->bytes, packet->length);
-        used += 8 + packet->length;
-        free(packet);
-    }
+    return queue_read(&virtual_out, out, room);
 }
 
-/* --- tables -------------------------------------------------------------------------- */
+/* --- digests -------------------------------------------------------------------------- */
 
-API int64_t switch_table_add(uint32_t table, const uint64_t *key, const uint64_t *high,
-                             const uint64_t *mask, int32_t priority, uint32_t action,
-                             const uint64_t *data) {
-    state_enter();
-    const int64_t result =
-        table_add(&tables[table], key, high, mask, priority, action, data, clock_ns());
-    state_leave();
-    return result;
-}
+API int switch_digest_descriptor(void) { return digests.event; }
 
-API int switch_table_modify(uint32_t table, uint32_t handle, uint32_t action,
-                            const uint64_t *data) {
-    state_enter();
-    const int result = table_modify(&tables[table], handle, action, data);
-    state_leave();
-    return result;
-}
-
-API int switch_table_delete(uint32_t table, uint32_t handle) {
-    state_enter();
-    const int result = table_delete(&tables[table], handle);
-    state_leave();
-    return result;
-}
-
-API void switch_table_set_default(uint32_t table, uint32_t action, const uint64_t *data) {
-    struct table *t = &tables[table];
-    state_enter();
-    t->default_action = action;
-    memcpy(t->default_data, data, t->data_words * sizeof(uint64_t));
-    state_leave();
-}
-
-/* The direct counter of an entry, or of the misses where there is no handle. */
-API int switch_entry_counter(uint32_t table, int64_t handle, uint64_t *packets, uint64_t *bytes) {
-    struct table *t = &tables[table];
-    state_enter();
-    const struct entry *e = handle < 0 ? NULL : table_entry(t, (uint32_t)handle);
-    *packets = e ? e->packets : t->default_packets;
-    *bytes = e ? e->bytes : t->default_bytes;
-    state_leave();
-    return handle >= 0 && !e ? TABLE_NO_ENTRY : TABLE_OK;
-}
-
-API int switch_set_entry_counter(uint32_t table, int64_t handle, uint64_t packets,
-                                 uint64_t bytes) {
-    struct table *t = &tables[table];
-    state_enter();
-    struct entry *e = handle < 0 ? NULL : table_entry(t, (uint32_t)handle);
-    if (handle < 0) {
-        t->default_packets = packets;
-        t->default_bytes = bytes;
-    } else if (e) {
-        e->packets = packets;
-        e->bytes = bytes;
-    }
-    state_leave();
-    return handle >= 0 && !e ? TABLE_NO_ENTRY : TABLE_OK;
-}
-
-API int64_t switch_entry_idle_ns(uint32_t table, uint32_t handle) {
-    state_enter();
-    const struct entry *e = table_entry(&tables[table], handle);
-    const uint64_t now = clock_ns();
-    const int64_t idle = e ? (int64_t)(now > e->hit_ns ? now - e->hit_ns : 0) : TABLE_NO_ENTRY;
-    state_leave();
-    return idle;
-}
-
-/* --- arrays -------------------------------------------------------------------------- */
-
-API void switch_counter_read(uint32_t counter, uint32_t index, uint64_t *packets,
-                             uint64_t *bytes) {
-    state_enter();
-    *packets = counters[counter].cells[index].packets;
-    *bytes = counters[counter].cells[index].bytes;
-    state_leave();
-}
-
-API void switch_counter_write(uint32_t counter, uint32_t index, uint64_t packets,
-                              uint64_t bytes) {
-    state_enter();
-    counters[counter].cells[index] = (struct counter){packets, bytes};
-    state_leave();
-}
-
-API uint32_t switch_register_cell_bytes(uint32_t array) { return registers[array].cell_bytes; }
-
-API void switch_register_read(uint32_t array, void *cells) {
-    const struct register_array *r = &registers[array];
-    state_enter();
-    memcpy(cells, r->cells, (size_t)r->size * r->cell_bytes);
-    state_leave();
-}
-
-API void switch_register_write(uint32_t array, uint32_t index, const void *cell) {
-    const struct register_array *r = &registers[array];
-    state_enter();
-    memcpy((uint8_t *)r->cells + (size_t)index * r->cell_bytes, cell, r->cell_bytes);
-    state_leave();
-}
-
-API uint64_t switch_register_message_room(uint32_t count) { return (uint64_t)count * ENTITY_ROOM; }
-
-/* Cells as the body of a ReadResponse; the count of bytes. */
-API uint64_t switch_register_message(uint32_t array, uint32_t register_id, uint32_t first,
-                                     uint32_t count, uint8_t *out) {
-    const struct register_array *r = &registers[array];
-    const uint8_t *cell = (const uint8_t *)r->cells + (size_t)first * r->cell_bytes;
-    uint8_t *p = out;
-    state_enter();
-    for (uint32_t i = 0; i < count; i++, cell += r->cell_bytes) {
-        u128 value = 0;
-        memcpy(&value, cell, r->cell_bytes < sizeof value ? r->cell_bytes : sizeof value);
-        p = put_register_entity(p, register_id, first + i, value);
-    }
-    state_leave();
-    return (uint64_t)(p - out);
+/* Digests that wait, each as the id of its list, length and words, as above. */
+API uint64_t switch_receive_digests(uint8_t *out, uint64_t room) {
+    return queue_read(&digests, out, room);
 }
 
 /* --- replication --------------------------------------------------------------------- */
@@ -274,13 +154,18 @@ API int switch_port_counts(uint32_t number, struct port_counts *counts) {
 }
 
 struct fate_counts {
-    uint64_t dropped, no_port, loop_full, failed, to_cpu_full, from_cpu_full;
+    uint64_t dropped, no_port, loop_full, failed, to_cpu_full, from_cpu_full, digests_full;
 };
 
 API void switch_fate_counts(struct fate_counts *counts) {
     state_enter();
-    *counts = (struct fate_counts){fates.dropped, fates.no_port,       fates.loop_full,
-                                   fates.failed,  virtual_out.dropped, virtual_in.dropped};
+    *counts = (struct fate_counts){fates.dropped,
+                                   fates.no_port,
+                                   fates.loop_full,
+                                   fates.failed,
+                                   virtual_out.dropped,
+                                   virtual_in.dropped,
+                                   digests.dropped};
     state_leave();
 }
 

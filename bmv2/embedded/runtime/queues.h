@@ -9,7 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define QUEUE_BYTES (64u << 20)
+#define PACKETS_ROOM (64u << 20)
+#define DIGESTS_ROOM (4u << 20)
 
 struct queued {
     struct queued *next;
@@ -21,16 +22,17 @@ struct queued {
 struct queue {
     pthread_mutex_t lock;
     struct queued *first, **last;
-    uint64_t bytes;
+    uint64_t bytes, room;
     uint64_t dropped;
     int event;
     bool is_signalled;
 };
 
-static int queue_open(struct queue *q) {
+static int queue_open(struct queue *q, uint64_t room) {
     pthread_mutex_init(&q->lock, NULL);
     q->first = NULL;
     q->last = &q->first;
+    q->room = room;
     q->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return q->event;
 }
@@ -48,7 +50,7 @@ static bool queue_put(struct queue *q, uint32_t port, const void *head, uint32_t
     const uint32_t length = head_length + tail_length;
     struct queued *packet = malloc(sizeof *packet + length);
     pthread_mutex_lock(&q->lock);
-    const bool has_room = packet && q->bytes + length <= QUEUE_BYTES;
+    const bool has_room = packet && q->bytes + sizeof *packet + length <= q->room;
     if (has_room) {
         packet->next = NULL;
         packet->port = port;
@@ -85,6 +87,25 @@ static struct queued *queue_take(struct queue *q, uint32_t most) {
     }
     pthread_mutex_unlock(&q->lock);
     return first;
+}
+
+/* Takes what waits, each as port, length (both uint32_t) and bytes, as much as fits into
+ * `room`; the count of bytes. */
+static uint64_t queue_read(struct queue *q, uint8_t *out, uint64_t room) {
+    uint64_t used = 0;
+    for (;;) {
+        pthread_mutex_lock(&q->lock);
+        const bool fits = q->first && used + 8 + q->first->length <= room;
+        pthread_mutex_unlock(&q->lock);
+        struct queued *packet = fits ? queue_take(q, 1) : NULL;
+        if (!packet) break;
+        memcpy(out + used, &packet->port, 4);
+        memcpy(out + used + 4, &packet->length, 4);
+        memcpy(out + used + 8, packet->bytes, packet->length);
+        used += 8 + packet->length;
+        free(packet);
+    }
+    return used;
 }
 
 static void queue_free_list(struct queued *packet) {

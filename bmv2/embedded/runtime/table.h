@@ -1,159 +1,70 @@
-/* Match-action tables: tuple-space search for every match kind.
- *
- * A tuple is a mask over the key; its entries are hashed by the masked key. An exact
- * table has one tuple, an lpm table one a prefix length, a ternary table one a mask.
- * Tuples are searched from the highest priority that they contain downwards. Ranges are
- * outside the mask and are compared entry by entry within a bucket, best priority first.
- */
+/* Match-action tables: their entries by handle, in the structure that finds them by key. */
 #ifndef TABLE_H
 #define TABLE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "lpm.h"
+#include "tuples.h"
 
 enum { TABLE_OK = 0, TABLE_FULL = -1, TABLE_DUPLICATE = -2, TABLE_NO_ENTRY = -3, TABLE_NO_MEMORY = -4 };
 
-struct entry {
-    struct entry *next; /* in the bucket, by falling priority */
-    struct tuple *tuple;
-    uint64_t hash;
-    uint64_t packets, bytes;
-    uint64_t hit_ns;
-    int32_t priority;
-    uint32_t action; /* of the program */
-    uint32_t handle;
-    uint32_t padding;
-    uint64_t words[]; /* key words, upper ends of the ranges, action data */
-};
-
-struct tuple {
-    struct entry **buckets;
-    uint64_t bucket_mask;
-    uint64_t count;
-    int32_t max_priority;
-    uint32_t padding;
-    uint64_t mask[];
-};
+enum table_kind { TABLE_EXACT, TABLE_LPM, TABLE_TERNARY };
 
 struct table {
+    enum table_kind kind;
     uint32_t key_words, data_words;
-    const uint8_t *is_range; /* by key word */
-    bool has_ranges, has_one_tuple;
+    uint32_t exact_words;       /* of an lpm table: the words before the lpm field's */
+    const uint8_t *range_words; /* as `entry_matches` wants them */
     uint32_t size;
     uint32_t count;
-    struct tuple **tuples;
-    uint32_t tuple_count, tuple_room;
+    struct tuples tuples;   /* of exact and ternary tables */
+    struct lpm_node *trie;  /* of lpm tables */
     struct entry **entries; /* by handle */
     uint32_t *free_handles;
     uint32_t free_count, handle_count, handle_room;
     uint32_t default_action;
     uint64_t default_packets, default_bytes;
+    struct meter default_meter;
     uint64_t *default_data;
 };
-
-static inline uint64_t table_hash(const uint64_t *key, const uint64_t *mask, uint32_t words) {
-    uint64_t hash = 0x9e3779b97f4a7c15u;
-    for (uint32_t i = 0; i < words; i++) {
-        const u128 product = (u128)((mask ? key[i] & mask[i] : key[i]) ^ hash) * 0xd6e8feb86659fd93u;
-        hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-    }
-    return hash;
-}
 
 static inline const uint64_t *entry_data(const struct table *t, const struct entry *e) {
     return e->words + 2 * t->key_words;
 }
 
-static inline bool entry_matches(const struct table *t, const struct entry *e, const uint64_t *key,
-                                 const uint64_t *mask, uint32_t words) {
-    uint64_t difference = 0;
-    for (uint32_t i = 0; i < words; i++) difference |= (key[i] & mask[i]) ^ (e->words[i] & mask[i]);
-    if (difference) return false;
-    if (!t->has_ranges) return true;
-    for (uint32_t i = 0; i < words; i++)
-        if (t->is_range[i] && (key[i] < e->words[i] || key[i] > e->words[words + i])) return false;
-    return true;
-}
-
-/* The best entry for a key. The number of words is a constant for the compiler. */
-static inline struct entry *table_find(const struct table *t, const uint64_t *key, uint32_t words) {
-    struct entry *best = NULL;
-    for (uint32_t i = 0; i < t->tuple_count; i++) {
-        const struct tuple *tuple = t->tuples[i];
-        if (best && best->priority >= tuple->max_priority) break;
-        const uint64_t hash = table_hash(key, t->has_one_tuple ? NULL : tuple->mask, words);
-        for (struct entry *e = tuple->buckets[hash & tuple->bucket_mask]; e; e = e->next) {
-            if (best && e->priority <= best->priority) break;
-            if (e->hash == hash && entry_matches(t, e, key, tuple->mask, words)) {
-                best = e;
-                break;
-            }
-        }
+/* The best entry for a key. All but the table and the key are constants for the compiler. */
+static inline struct entry *table_find(const struct table *t, const uint64_t *key,
+                                       enum table_kind kind, uint32_t words,
+                                       const uint8_t *range_words) {
+    switch (kind) {
+    case TABLE_EXACT: return tuples_find_exact(&t->tuples, key, words);
+    case TABLE_LPM: return lpm_find(t->trie, key, words);
+    default: return tuples_find(&t->tuples, key, words, range_words);
     }
-    return best;
 }
 
 /* --- changes: by one thread at a time, never during a lookup ------------------------- */
 
-static void tuples_sort(struct table *t) {
-    for (uint32_t i = 1; i < t->tuple_count; i++) {
-        struct tuple *moved = t->tuples[i];
-        uint32_t j = i;
-        for (; j > 0 && t->tuples[j - 1]->max_priority < moved->max_priority; j--)
-            t->tuples[j] = t->tuples[j - 1];
-        t->tuples[j] = moved;
-    }
+/* The bits of a key before the end of its lpm prefix. */
+static uint32_t prefix_bits(const struct table *t, const uint64_t *mask) {
+    uint32_t word = t->key_words;
+    while (word > t->exact_words && mask[word - 1] == 0) word--;
+    if (word == t->exact_words) return 64 * word;
+    return 64 * word - (uint32_t)__builtin_ctzll(mask[word - 1]);
 }
 
-static struct tuple *tuple_of(struct table *t, const uint64_t *mask, bool create) {
-    const size_t bytes = t->key_words * sizeof(uint64_t);
-    for (uint32_t i = 0; i < t->tuple_count; i++)
-        if (memcmp(t->tuples[i]->mask, mask, bytes) == 0) return t->tuples[i];
-    if (!create) return NULL;
-    if (t->tuple_count == t->tuple_room) {
-        const uint32_t room = t->tuple_room ? 2 * t->tuple_room : 4;
-        struct tuple **grown = realloc(t->tuples, room * sizeof *grown);
-        if (!grown) return NULL;
-        t->tuples = grown;
-        t->tuple_room = room;
-    }
-    struct tuple *tuple = calloc(1, sizeof *tuple + bytes);
-    if (!tuple) return NULL;
-    tuple->bucket_mask = 15;
-    tuple->buckets = calloc(tuple->bucket_mask + 1, sizeof *tuple->buckets);
-    if (!tuple->buckets) {
-        free(tuple);
-        return NULL;
-    }
-    tuple->max_priority = INT32_MIN;
-    memcpy(tuple->mask, mask, bytes);
-    t->tuples[t->tuple_count++] = tuple;
-    return tuple;
+static bool table_has(const struct table *t, const uint64_t *key, const uint64_t *high,
+                      const uint64_t *mask, int32_t priority) {
+    if (t->kind != TABLE_LPM)
+        return tuples_have(&t->tuples, key, high, mask, t->key_words, priority);
+    const struct lpm_node *n = lpm_node_of(t->trie, key, prefix_bits(t, mask));
+    return n && n->entry;
 }
 
-static void bucket_insert(struct tuple *tuple, struct entry *e) {
-    struct entry **link = &tuple->buckets[e->hash & tuple->bucket_mask];
-    while (*link && (*link)->priority >= e->priority) link = &(*link)->next;
-    e->next = *link;
-    *link = e;
-}
-
-static void tuple_grow(struct tuple *tuple) {
-    const uint64_t size = 2 * (tuple->bucket_mask + 1);
-    struct entry **grown = calloc(size, sizeof *grown);
-    if (!grown) return; /* longer chains, nothing worse */
-    struct entry **old = tuple->buckets;
-    const uint64_t old_mask = tuple->bucket_mask;
-    tuple->buckets = grown;
-    tuple->bucket_mask = size - 1;
-    for (uint64_t i = 0; i <= old_mask; i++)
-        for (struct entry *e = old[i], *next; e; e = next) {
-            next = e->next;
-            bucket_insert(tuple, e);
-        }
-    free(old);
+static bool table_index(struct table *t, struct entry *e, const uint64_t *mask) {
+    if (t->kind != TABLE_LPM) return tuples_insert(&t->tuples, e, mask, t->key_words);
+    e->node = lpm_insert(&t->trie, e->words, prefix_bits(t, mask), t->key_words);
+    if (e->node) e->node->entry = e;
+    return e->node != NULL;
 }
 
 static bool handle_reserve(struct table *t) {
@@ -169,56 +80,30 @@ static bool handle_reserve(struct table *t) {
     return true;
 }
 
-static bool entry_same(const struct table *t, const struct entry *e, const uint64_t *key,
-                       const uint64_t *high, const uint64_t *mask) {
-    const uint32_t words = t->key_words;
-    for (uint32_t i = 0; i < words; i++) {
-        if ((e->words[i] ^ key[i]) & mask[i]) return false;
-        if (t->is_range[i] && (e->words[i] != key[i] || e->words[words + i] != high[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Adds an entry; its handle, or what is wrong. For a range word, `key` is the lower end,
- * `high` the upper one and the mask is zero. */
+/* Adds an entry; its handle, or what is wrong. Where the mask is zero, so is the key; the
+ * mask of a range is zero, `key` has its lower end and `high`, which is else zero, its upper
+ * one. */
 static int64_t table_add(struct table *t, const uint64_t *key, const uint64_t *high,
                          const uint64_t *mask, int32_t priority, uint32_t action,
                          const uint64_t *data, uint64_t now_ns) {
-    struct tuple *tuple = tuple_of(t, mask, false);
-    const uint64_t hash = table_hash(key, mask, t->key_words);
-    if (tuple)
-        for (struct entry *e = tuple->buckets[hash & tuple->bucket_mask]; e; e = e->next)
-            if (e->hash == hash && e->priority == priority && entry_same(t, e, key, high, mask))
-                return TABLE_DUPLICATE;
+    if (table_has(t, key, high, mask, priority)) return TABLE_DUPLICATE;
     if (t->count >= t->size) return TABLE_FULL;
-    tuple = tuple_of(t, mask, true);
-    const size_t words = 2 * (size_t)t->key_words + t->data_words;
-    struct entry *e = tuple ? calloc(1, sizeof *e + words * sizeof(uint64_t)) : NULL;
-    if (!e || !handle_reserve(t)) {
+    const size_t bytes = t->key_words * sizeof *key, data_bytes = t->data_words * sizeof *data;
+    struct entry *e = calloc(1, sizeof *e + 2 * bytes + data_bytes);
+    if (!e) return TABLE_NO_MEMORY;
+    memcpy(e->words, key, bytes);
+    memcpy(e->words + t->key_words, high, bytes);
+    memcpy(e->words + 2 * t->key_words, data, data_bytes);
+    e->priority = priority;
+    e->action = action;
+    e->hit_ns = now_ns;
+    if (!handle_reserve(t) || !table_index(t, e, mask)) {
         free(e);
         return TABLE_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < t->key_words; i++) {
-        e->words[i] = key[i];
-        e->words[t->key_words + i] = high[i];
-    }
-    memcpy(e->words + 2 * t->key_words, data, t->data_words * sizeof(uint64_t));
-    e->hash = hash;
-    e->priority = priority;
-    e->action = action;
-    e->tuple = tuple;
-    e->hit_ns = now_ns;
     e->handle = t->free_count ? t->free_handles[--t->free_count] : t->handle_count++;
     t->entries[e->handle] = e;
-    if (tuple->count > tuple->bucket_mask) tuple_grow(tuple);
-    bucket_insert(tuple, e);
-    tuple->count++;
     t->count++;
-    if (priority > tuple->max_priority) {
-        tuple->max_priority = priority;
-        tuples_sort(t);
-    }
     return e->handle;
 }
 
@@ -226,28 +111,18 @@ static struct entry *table_entry(const struct table *t, uint32_t handle) {
     return handle < t->handle_count ? t->entries[handle] : NULL;
 }
 
-static void tuple_remove(struct table *t, struct tuple *tuple) {
-    uint32_t i = 0;
-    while (t->tuples[i] != tuple) i++;
-    memmove(&t->tuples[i], &t->tuples[i + 1], (t->tuple_count - i - 1) * sizeof *t->tuples);
-    t->tuple_count--;
-    free(tuple->buckets);
-    free(tuple);
-}
-
 static int table_delete(struct table *t, uint32_t handle) {
     struct entry *e = table_entry(t, handle);
     if (!e) return TABLE_NO_ENTRY;
-    struct tuple *tuple = e->tuple;
-    struct entry **link = &tuple->buckets[e->hash & tuple->bucket_mask];
-    while (*link != e) link = &(*link)->next;
-    *link = e->next;
+    if (t->kind == TABLE_LPM)
+        lpm_remove(&t->trie, e->node);
+    else
+        tuples_remove(&t->tuples, e);
     t->entries[handle] = NULL;
     t->free_handles[t->free_count++] = handle;
     t->count--;
+    free(e->meter);
     free(e);
-    /* The priority of a tuple may now be too high, which costs a lookup but no match. */
-    if (--tuple->count == 0) tuple_remove(t, tuple);
     return TABLE_OK;
 }
 
@@ -255,17 +130,32 @@ static int table_modify(struct table *t, uint32_t handle, uint32_t action, const
     struct entry *e = table_entry(t, handle);
     if (!e) return TABLE_NO_ENTRY;
     e->action = action;
-    memcpy(e->words + 2 * t->key_words, data, t->data_words * sizeof(uint64_t));
+    memcpy(e->words + 2 * t->key_words, data, t->data_words * sizeof *data);
+    return TABLE_OK;
+}
+
+static int table_set_meter(struct table *t, uint32_t handle, const struct meter_rates *rates) {
+    struct entry *e = table_entry(t, handle);
+    if (!e) return TABLE_NO_ENTRY;
+    if (!rates) {
+        free(e->meter);
+        e->meter = NULL;
+        return TABLE_OK;
+    }
+    if (!e->meter) e->meter = malloc(sizeof *e->meter);
+    if (!e->meter) return TABLE_NO_MEMORY;
+    meter_set(e->meter, rates);
     return TABLE_OK;
 }
 
 static void table_free(struct table *t) {
-    for (uint32_t i = 0; i < t->handle_count; i++) free(t->entries[i]);
-    for (uint32_t i = 0; i < t->tuple_count; i++) {
-        free(t->tuples[i]->buckets);
-        free(t->tuples[i]);
-    }
-    free(t->tuples);
+    for (uint32_t i = 0; i < t->handle_count; i++)
+        if (t->entries[i]) {
+            free(t->entries[i]->meter);
+            free(t->entries[i]);
+        }
+    tuples_free(&t->tuples);
+    lpm_free(t->trie);
     free(t->entries);
     free(t->free_handles);
     free(t->default_data);

@@ -34,9 +34,11 @@ struct replications {
     uint32_t count;
 };
 
-/* A packet that goes through the ingress once more. */
+/* A packet that goes through the ingress once more, or a copy that an egress has made. */
 struct looped {
     struct looped *next;
+    bool is_at_egress;
+    uint32_t egress_port;
     struct context context;
     uint8_t bytes[];
 };
@@ -44,7 +46,7 @@ struct looped {
 static struct replications multicast_groups, clone_sessions;
 static struct looped *looped_first, **looped_last = &looped_first;
 static uint32_t looped_count;
-static struct queue virtual_out;
+static struct queue virtual_out, digests;
 static uint64_t start_ns;
 static struct {
     uint64_t dropped, no_port, loop_full, failed;
@@ -76,23 +78,39 @@ static void context_start(struct context *c, const uint8_t *data, uint32_t lengt
     c->is_cloned = c->exit = c->has_failed = false;
 }
 
-static void loop_put(struct context *c, const uint8_t *head, uint32_t head_length,
-                     const uint8_t *tail, uint32_t tail_length) {
-    const uint32_t length = head_length + tail_length;
+/* Queues a packet of two parts, with a context of its own; NULL when the queue is full. */
+static struct looped *loop_add(const struct context *c, const uint8_t *head, uint32_t head_length,
+                               const uint8_t *tail, uint32_t tail_length) {
     struct looped *packet =
-        looped_count < MAX_LOOPED ? malloc(sizeof *packet + length) : NULL;
+        looped_count < MAX_LOOPED ? malloc(sizeof *packet + head_length + tail_length) : NULL;
     if (!packet) {
         fates.loop_full++;
-        return;
+        return NULL;
     }
     packet->next = NULL;
+    packet->is_at_egress = false;
     packet->context = *c;
+    packet->context.data = packet->bytes;
     if (head_length) memcpy(packet->bytes, head, head_length);
     if (tail_length) memcpy(packet->bytes + head_length, tail, tail_length);
-    context_start(&packet->context, packet->bytes, length);
     *looped_last = packet;
     looped_last = &packet->next;
     looped_count++;
+    return packet;
+}
+
+static void loop_to_ingress(const struct context *c, const uint8_t *head, uint32_t head_length,
+                            const uint8_t *tail, uint32_t tail_length) {
+    struct looped *packet = loop_add(c, head, head_length, tail, tail_length);
+    if (packet) context_start(&packet->context, packet->bytes, head_length + tail_length);
+}
+
+/* Not at once: what an egress copies may be copied by the next egress again, without end. */
+static void loop_to_egress(const struct context *c, uint32_t port) {
+    struct looped *packet = loop_add(c, c->data, c->length, NULL, 0);
+    if (!packet) return;
+    packet->is_at_egress = true;
+    packet->egress_port = port;
 }
 
 /* A context for a copy of a packet: no metadata but those of a field list. */
@@ -106,14 +124,18 @@ static void copy_start(struct context *copy, const struct context *source, uint3
 
 static void egress_packet(struct context *c, uint32_t port);
 
-static void replicate(struct context *c, const struct replication *to) {
+/* Makes the copies of a packet; of one that is at the egress already, they come later. */
+static void replicate(const struct context *c, const struct replication *to, bool is_at_egress) {
     for (uint32_t i = 0; i < to->count; i++) {
         struct context copy = *c;
         STANDARD_EGRESS_RID(&copy) = to->replicas[i].rid;
         copy.truncate_to = to->truncate_to; /* not where the original is cut */
         copy.is_cloned = copy.exit = false;
         copy.clone_list = copy.recirculate_list = 0;
-        egress_packet(&copy, to->replicas[i].port);
+        if (is_at_egress)
+            loop_to_egress(&copy, to->replicas[i].port);
+        else
+            egress_packet(&copy, to->replicas[i].port);
     }
 }
 
@@ -145,7 +167,7 @@ static void recirculate_packet(struct context *c) {
     const uint32_t tail_length = c->length - c->parsed;
     struct context copy;
     copy_start(&copy, c, c->recirculate_list, INSTANCE_RECIRCULATED);
-    loop_put(&copy, head, head_length, c->data + c->parsed, tail_length);
+    loop_to_ingress(&copy, head, head_length, c->data + c->parsed, tail_length);
 }
 
 /* What is after the ingress' choice of a port. */
@@ -171,7 +193,7 @@ static void egress_packet(struct context *c, uint32_t port) {
             reset_metadata(&copy);
             copy_fields(&copy, c, c->clone_list);
             STANDARD_INSTANCE_TYPE(&copy) = INSTANCE_EGRESS_CLONE;
-            replicate(&copy, to);
+            replicate(&copy, to, true);
         }
     }
     if (STANDARD_EGRESS_SPEC(c) == DROP_PORT) {
@@ -198,7 +220,14 @@ static void clone_ingress(struct context *source) {
     reset_metadata(&copy);
     copy_fields(&copy, source, source->clone_list);
     STANDARD_INSTANCE_TYPE(&copy) = INSTANCE_INGRESS_CLONE;
-    replicate(&copy, to);
+    replicate(&copy, to, false);
+}
+
+/* Hands the fields of a digest to the controller, as they are at the end of the ingress. */
+static void learn(const struct context *c) {
+    uint64_t words[DIGEST_WORDS + 1];
+    const uint32_t count = digest_fields(c, words);
+    if (count) queue_put(&digests, c->digest_list, words, count * sizeof *words, NULL, 0);
 }
 
 /* A packet whose context is started and whose ingress port and metadata are set. */
@@ -218,16 +247,20 @@ static void ingress_packet(struct context *c) {
         c->is_cloned = false;
         c->clone_list = 0;
     }
+    if (c->digest_list) learn(c);
     if (c->resubmit_list) {
         struct context copy;
         copy_start(&copy, c, c->resubmit_list, INSTANCE_RESUBMITTED);
-        loop_put(&copy, c->data, c->length, NULL, 0);
+        loop_to_ingress(&copy, c->data, c->length, NULL, 0);
         return;
     }
     if (STANDARD_MCAST_GRP(c)) {
         const struct replication *to = replication_find(&multicast_groups, STANDARD_MCAST_GRP(c));
         STANDARD_INSTANCE_TYPE(c) = INSTANCE_REPLICATED;
-        if (to) replicate(c, to);
+        if (to)
+            replicate(c, to, false);
+        else
+            fates.dropped++;
         return;
     }
     if (STANDARD_EGRESS_SPEC(c) == DROP_PORT) {
@@ -250,7 +283,7 @@ static void receive_packet(uint32_t port, const uint8_t *data, uint32_t length) 
     ingress_packet(c);
 }
 
-/* The packets that were resubmitted or recirculated before this call; the list of those to
+/* The packets that were resubmitted, recirculated or copied before this call; the list of those to
  * be freed after the next flush. */
 static struct looped *process_looped(void) {
     struct looped *const first = looped_first;
@@ -260,6 +293,10 @@ static struct looped *process_looped(void) {
     for (struct looped *packet = first; packet; packet = packet->next) {
         struct context *c = &packet->context;
         c->now_ns = clock_ns();
+        if (packet->is_at_egress) {
+            egress_packet(c, packet->egress_port);
+            continue;
+        }
         STANDARD_PACKET_LENGTH(c) = c->length;
         ingress_packet(c);
     }
