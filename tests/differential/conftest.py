@@ -13,6 +13,9 @@ import pytest
 from diff_switch import ProgramSwitch, Start
 from ptf_targets import require
 
+# So that they say what differs.
+pytest.register_assert_rewrite("diff_pair")
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:

@@ -98,6 +98,15 @@ DIFFERENCES = [
 ]
 
 
+CODES = {
+    ("NOT_FOUND", "INVALID_ARGUMENT"): "an id that P4Info does not have; or what is not there, "
+    "given in a wrong way: which is said first is not specified",
+    ("OUT_OF_RANGE", "INVALID_ARGUMENT"): "a value wider than its field: so says the "
+    "specification, section 8.3",
+}
+"""Status codes of refused updates: the embedded switch's and simple_switch_grpc's, and why."""
+
+
 def frame_of(digits: str) -> bytes:
     """A frame of the table."""
     return _ETHERNET + bytes.fromhex(digits)
