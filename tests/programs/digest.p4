@@ -1,4 +1,4 @@
-// Digests of two kinds, and what comes of a packet that asks for both.
+// Digests of two kinds, of which a packet has one: the last that it asks for.
 #include "include/begin.p4"
 
 struct headers_t {
@@ -38,7 +38,7 @@ control Process(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         if (hdr.ethernet.kind[2:2] == 1) {
             mark_to_drop(std);
         }
-        hdr.ethernet.src = 0;  // a digest is read at the end of the ingress
+        hdr.ethernet.src = 0;  // a digest has the values of its moment
     }
 }
 
