@@ -192,6 +192,10 @@ class Dataplane:
         """Gives a table the default action of the program again."""
         self._tables[table].reset_default()
 
+    def initial_entries(self, table: str) -> Sequence[int]:
+        """The handles of the entries that the program has, in its order."""
+        return self._tables[table].initial_entries
+
     def entry_counter(self, table: str, handle: int | None) -> tuple[int, int]:
         """Packets and bytes of an entry's direct counter; of the misses without a handle."""
         return self._tables[table].counter(handle)

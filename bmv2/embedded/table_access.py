@@ -41,14 +41,24 @@ class TableAccess:
             for number in table.actions
         }
         self._names = {number: action.name for number, action in actions.items()}
+        self.initial_entries: tuple[int, ...] = ()
+        """Handles of the entries that the program has, in its order."""
 
     def initialise(self) -> None:
         """Writes what the program says: the default action and the constant entries."""
         self.reset_default()
-        for entry in self._table.entries:
-            key = [constant_match(match) for match in entry.key]
-            # The program's smaller number wins, here the larger one.
-            self.add(key, -entry.priority, self._names[entry.action_id], entry.arguments)
+        # The program's smaller number wins, here the larger one, and the last is above 0: so
+        # P4Runtime counts, whose entries may come between.
+        top = 1 + max((entry.priority for entry in self._table.entries), default=0)
+        self.initial_entries = tuple(
+            self.add(
+                [constant_match(match) for match in entry.key],
+                top - entry.priority,
+                self._names[entry.action_id],
+                entry.arguments,
+            )
+            for entry in self._table.entries
+        )
 
     # --- entries ----------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from finsy.proto import p4i, p4r
 
 from bmv2.embedded.dataplane import Dataplane
 from bmv2.embedded.p4runtime.errors import P4RuntimeError
+from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.p4runtime.pipeline import Pipeline
-from bmv2.embedded.p4runtime.schema import schema_of
 from bmv2.stf.entries import default_entry, entry
 from bmv2.stf.errors import StfError
 from bmv2.stf.names import find
@@ -115,7 +115,7 @@ class _Player:
                 self._check_counter(command)
 
     def _write(self, kind: p4r.Update.Type.ValueType, entity: p4r.Entity) -> None:
-        self._pipeline.write(p4r.Update(type=kind, entity=entity))
+        self._pipeline.entities.write(p4r.Update(type=kind, entity=entity))
 
     def _replicate(
         self, kind: p4r.Update.Type.ValueType, message: p4r.PacketReplicationEngineEntry

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from diff_entities import clone_session, multicast_group
 from finsy.proto import p4i, p4r
 
-from bmv2.embedded.p4runtime.schema import schema_of
+from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.stf.entries import default_entry, entry
 from bmv2.stf.names import find
 from bmv2.stf.script import (

@@ -1,52 +1,46 @@
-"""Counters and registers: arrays of cells in the data plane."""
+"""Counters, meters and registers: arrays of cells in the data plane."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 
+import numpy as np
 from finsy.proto import p4d, p4r
 
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.backend import Backend
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid
-from bmv2.embedded.p4runtime.schema import Array, Schema
+from bmv2.embedded.p4runtime.data_type import BitsType
+from bmv2.embedded.p4runtime.errors import (
+    Code,
+    P4RuntimeError,
+    invalid,
+    unimplemented,
+)
+from bmv2.embedded.p4runtime.meter_config import decode_config, encode_config
+from bmv2.embedded.p4runtime.schema import Array, Meter, Schema
 
 _CELLS_A_MESSAGE = 8192
 
 
-def _index_of(message: p4r.Index, array: Array) -> int:
-    index = message.index
-    if index < 0:
-        raise invalid(f"{array.name}: the index {index} is negative")
-    if index >= array.size:
-        raise P4RuntimeError(
-            Code.OUT_OF_RANGE, f"{array.name}: index {index} is not below its size {array.size}"
-        )
-    return index
-
-
-def _check_modify(kind: p4r.Update.Type.ValueType, array: Array) -> None:
-    if kind != p4r.Update.MODIFY:
-        raise invalid(f"{array.name}: a cell can only be modified")
-
-
 class Arrays:
-    """Reads and writes the counters and registers of one program."""
+    """Reads and writes the counters, meters and registers of one program."""
 
     def __init__(self, schema: Schema, backend: Backend) -> None:
         self._schema = schema
         self._backend = backend
 
+    # --- counters ----------------------------------------------------------------
+
     def write_counter(self, kind: p4r.Update.Type.ValueType, message: p4r.CounterEntry) -> None:
         """Sets one cell, or all of them where no index is given. Raises P4RuntimeError."""
         array = self._schema.counter(message.counter_id)
-        _check_modify(kind, array)
+        indices = _written(kind, array, message)
         if not message.HasField("data"):
             return
         packets, byte_count = message.data.packet_count, message.data.byte_count
         if packets < 0 or byte_count < 0:
             raise invalid(f"{array.name}: a counter cannot be negative")
-        for index in self._indices(array, message.index if message.HasField("index") else None):
+        for index in indices:
             self._backend.counter_write(array.name, index, packets, byte_count)
 
     def read_counters(self, query: p4r.CounterEntry) -> Generator[p4r.Entity]:
@@ -57,7 +51,7 @@ class Arrays:
             else self._schema.counters.values()
         )
         for array in arrays:
-            for index in self._indices(array, query.index if query.HasField("index") else None):
+            for index in _indices(array, query):
                 packets, byte_count = self._backend.counter_read(array.name, index)
                 entry = p4r.CounterEntry(
                     counter_id=array.id,
@@ -66,16 +60,51 @@ class Arrays:
                 )
                 yield p4r.Entity(counter_entry=entry)
 
+    # --- meters ------------------------------------------------------------------
+
+    def write_meter(self, kind: p4r.Update.Type.ValueType, message: p4r.MeterEntry) -> None:
+        """Sets one meter, or all of them where no index is given. Raises P4RuntimeError."""
+        meter = self._schema.meter(message.meter_id)
+        indices = _written(kind, meter, message)
+        try:
+            if message.HasField("counter_data"):
+                raise unimplemented("counters by meter colour")
+            has_config = message.HasField("config")
+            rates = decode_config(meter.type, message.config) if has_config else None
+        except P4RuntimeError as error:
+            raise error.within(meter.name) from error
+        for index in indices:
+            self._backend.meter_write(meter.name, index, rates)
+
+    def read_meters(self, query: p4r.MeterEntry) -> Generator[p4r.Entity]:
+        """The meters that a query selects. Raises P4RuntimeError."""
+        meters: Iterable[Meter] = (
+            [self._schema.meter(query.meter_id)] if query.meter_id else self._schema.meters.values()
+        )
+        if query.HasField("counter_data"):
+            raise unimplemented("counters by meter colour")
+        for meter in meters:
+            for index in _indices(meter, query):
+                rates = self._backend.meter_read(meter.name, index)
+                entry = p4r.MeterEntry(
+                    meter_id=meter.id,
+                    index=p4r.Index(index=index),
+                    config=None if rates is None else encode_config(rates),
+                )
+                yield p4r.Entity(meter_entry=entry)
+
+    # --- registers ---------------------------------------------------------------
+
     def write_register(self, kind: p4r.Update.Type.ValueType, message: p4r.RegisterEntry) -> None:
         """Sets one cell, or all of them where no index is given. Raises P4RuntimeError."""
         array = self._schema.register(message.register_id)
-        _check_modify(kind, array)
-        value = self._register_value(array, message.data)
-        for index in self._indices(array, message.index if message.HasField("index") else None):
+        indices = _written(kind, array, message)
+        value = _register_value(array, message.data)
+        for index in indices:
             self._backend.register_write(array.name, index, value)
 
-    def read_registers(self, query: p4r.RegisterEntry) -> Generator[bytes]:
-        """The cells that a query selects, as serialised ReadResponse messages.
+    def read_registers(self, query: p4r.RegisterEntry) -> Generator[p4r.ReadResponse | bytes]:
+        """The cells that a query selects, as ReadResponse messages, most of them serialised.
 
         Raises P4RuntimeError.
         """
@@ -85,21 +114,61 @@ class Arrays:
             else self._schema.registers.values()
         )
         for array in arrays:
-            if query.HasField("index"):
-                index = _index_of(query.index, array)
-                yield self._backend.register_messages(array.name, array.id, index, 1)
+            indices = _indices(array, query)
+            if array.is_signed:
+                yield self._signed_cells(array, indices)
                 continue
-            for first in range(0, array.size, _CELLS_A_MESSAGE):
-                count = min(_CELLS_A_MESSAGE, array.size - first)
+            for first in range(indices.start, indices.stop, _CELLS_A_MESSAGE):
+                count = min(_CELLS_A_MESSAGE, indices.stop - first)
                 yield self._backend.register_messages(array.name, array.id, first, count)
 
-    @staticmethod
-    def _indices(array: Array, index: p4r.Index | None) -> Iterable[int]:
-        return range(array.size) if index is None else (_index_of(index, array),)
+    def _signed_cells(self, array: Array, indices: range) -> p4r.ReadResponse:
+        cells = self._backend.register_read(array.name)
+        words = cells.reshape(len(cells), -1)
+        cell_type = BitsType(array.width, is_signed=True)
+        response = p4r.ReadResponse()
+        for index in indices:
+            value = int.from_bytes(words[index].astype(np.uint64).tobytes(), "little")
+            response.entities.add().register_entry.CopyFrom(
+                p4r.RegisterEntry(
+                    register_id=array.id,
+                    index=p4r.Index(index=index),
+                    data=cell_type.encode(iter((value,))),
+                )
+            )
+        return response
 
-    @staticmethod
-    def _register_value(array: Array, data: p4d.P4Data) -> int:
-        kind = data.WhichOneof("data")
-        if kind != "bitstring":
-            raise invalid(f"{array.name}: {kind or 'nothing'} is given, its cells are bitstrings")
-        return bitstring.decode(data.bitstring, array.width, array.name)
+
+def _written(
+    kind: p4r.Update.Type.ValueType,
+    array: Array | Meter,
+    message: p4r.CounterEntry | p4r.MeterEntry | p4r.RegisterEntry,
+) -> range:
+    if kind != p4r.Update.MODIFY:
+        raise invalid(f"{array.name}: a cell can only be modified")
+    return _indices(array, message)
+
+
+def _indices(
+    array: Array | Meter, message: p4r.CounterEntry | p4r.MeterEntry | p4r.RegisterEntry
+) -> range:
+    """The index of a message, or every index where it has none. Raises P4RuntimeError."""
+    if not message.HasField("index"):
+        return range(array.size)
+    index = message.index.index
+    if index < 0:
+        raise invalid(f"{array.name}: the index {index} is negative")
+    if index >= array.size:
+        raise P4RuntimeError(
+            Code.OUT_OF_RANGE, f"{array.name}: index {index} is not below its size {array.size}"
+        )
+    return range(index, index + 1)
+
+
+def _register_value(array: Array, data: p4d.P4Data) -> int:
+    kind = data.WhichOneof("data")
+    if kind != "bitstring":
+        raise invalid(f"{array.name}: {kind or 'nothing'} is given, its cells are bitstrings")
+    if array.is_signed:
+        return bitstring.decode_signed(data.bitstring, array.width, array.name)
+    return bitstring.decode(data.bitstring, array.width, array.name)

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bmv2.embedded.match import Match
+from bmv2.embedded.meter import MeterRates
+from bmv2.embedded.profile import ProfileTarget
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
 
@@ -41,6 +43,19 @@ class Backend(Protocol):
         """Gives an entry another action."""
         ...
 
+    def table_add_indirect(
+        self, table: str, key: Sequence[Match], priority: int, target: ProfileTarget
+    ) -> int:
+        """Adds an entry that has an action profile do it; its handle.
+
+        Raises TableFull, DuplicateEntry.
+        """
+        ...
+
+    def table_modify_indirect(self, table: str, handle: int, target: ProfileTarget) -> None:
+        """Gives such an entry another member or group."""
+        ...
+
     def table_delete(self, table: str, handle: int) -> None:
         """Removes an entry."""
         ...
@@ -53,6 +68,10 @@ class Backend(Protocol):
         """Gives a table the default action of the program again."""
         ...
 
+    def initial_entries(self, table: str) -> Sequence[int]:
+        """The handles of the entries that the program has, in its order."""
+        ...
+
     def entry_counter(self, table: str, handle: int | None) -> tuple[int, int]:
         """Packets and bytes of an entry's direct counter."""
         ...
@@ -63,8 +82,40 @@ class Backend(Protocol):
         """Sets an entry's direct counter."""
         ...
 
+    def entry_meter(self, table: str, handle: int | None) -> MeterRates | None:
+        """The rates of an entry's direct meter; none where all is green."""
+        ...
+
+    def set_entry_meter(self, table: str, handle: int | None, rates: MeterRates | None) -> None:
+        """Sets an entry's direct meter."""
+        ...
+
     def entry_idle_ns(self, table: str, handle: int) -> int:
         """How long ago an entry was hit, or inserted."""
+        ...
+
+    def member_add(self, profile: str, action: str, params: Sequence[int]) -> int:
+        """Adds a member to an action profile; its handle."""
+        ...
+
+    def member_modify(self, profile: str, member: int, action: str, params: Sequence[int]) -> None:
+        """Gives a member another action."""
+        ...
+
+    def member_delete(self, profile: str, member: int) -> None:
+        """Removes a member that is in no group and no entry."""
+        ...
+
+    def group_add(self, profile: str, members: Sequence[int]) -> int:
+        """Adds a group of members, each as often as it weighs; its handle."""
+        ...
+
+    def group_modify(self, profile: str, group: int, members: Sequence[int]) -> None:
+        """Gives a group other members."""
+        ...
+
+    def group_delete(self, profile: str, group: int) -> None:
+        """Removes a group that is in no entry."""
         ...
 
     def counter_read(self, name: str, index: int) -> tuple[int, int]:
@@ -73,6 +124,14 @@ class Backend(Protocol):
 
     def counter_write(self, name: str, index: int, packets: int, byte_count: int) -> None:
         """Sets a counter's cell."""
+        ...
+
+    def meter_read(self, name: str, index: int) -> MeterRates | None:
+        """The rates of a meter's cell; none where all is green."""
+        ...
+
+    def meter_write(self, name: str, index: int, rates: MeterRates | None) -> None:
+        """Sets a meter's cell."""
         ...
 
     def register_read(self, name: str) -> Cells:
@@ -85,6 +144,10 @@ class Backend(Protocol):
 
     def register_messages(self, name: str, register_id: int, first: int, count: int) -> bytes:
         """Cells of a register as a serialised p4.v1.ReadResponse, one entity a cell."""
+        ...
+
+    def value_set_write(self, name: str, members: Sequence[Sequence[Match]]) -> None:
+        """Replaces the members of a parser value set, each with a match a field."""
         ...
 
     def multicast_group_set(self, group: int, replicas: Sequence[tuple[int, int]]) -> None:
@@ -115,4 +178,12 @@ class Backend(Protocol):
 
     def receive_packet_ins(self) -> list[bytes]:
         """Takes the packets that wait, in order."""
+        ...
+
+    def digest_fileno(self) -> int:
+        """A descriptor that is readable while digests wait."""
+        ...
+
+    def receive_digests(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Takes the digests that wait: the name of each, and its fields in their order."""
         ...

@@ -58,16 +58,17 @@ def denied(message: str) -> P4RuntimeError:
     return P4RuntimeError(Code.PERMISSION_DENIED, message)
 
 
-def batch_status(results: Sequence[P4RuntimeError | None]) -> rpc_status.Status:
-    """The status of a Write batch in which updates failed: one p4.v1.Error an update.
+def batch_status(results: Sequence[P4RuntimeError | None], what: str) -> rpc_status.Status:
+    """The status of a batch in which something failed: one p4.v1.Error an element.
 
-    Section 12.3 of the specification, "Error Reporting".
+    `what` names the elements. Section 12.3 of the specification, "Error Reporting".
     """
     failed = [(index, error) for index, error in enumerate(results) if error is not None]
     first, error = failed[0]
     status = rpc_status.Status(
         code=code_number(Code.UNKNOWN),
-        message=f"{len(failed)} of {len(results)} updates failed; update {first}: {error.message}",
+        message=f"{len(failed)} of {len(results)} {what} failed; the first is {first}: "
+        f"{error.message}",
     )
     budget = _MESSAGE_BUDGET_BYTES
     type_prefix = _TYPE_PREFIX if len(results) <= _LARGE_BATCH else ""

@@ -1,21 +1,25 @@
 """What the tables of a program are before a controller writes to them.
 
-P4Info does not tell default actions with their arguments; the device config does.
+P4Info tells neither default actions with their arguments nor entries; the device config does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bmv2.embedded.p4runtime.errors import invalid
-from bmv2.embedded.p4runtime.schema import Schema
-from bmv2.embedded.p4runtime.table_state import DefaultEntry, TableState
+from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
+from bmv2.embedded.p4runtime.action_codec import Call
+from bmv2.embedded.p4runtime.backend import Backend
+from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid
+from bmv2.embedded.p4runtime.match_codec import KeyCodec
+from bmv2.embedded.p4runtime.schema import MatchField, MatchType, Schema, Table
+from bmv2.embedded.p4runtime.table_state import DefaultEntry, Entry, TableState, TableStates
 
 
-def initial_tables(schema: Schema, device_config: bytes) -> dict[int, TableState]:
-    """The tables of a program with their default entries, by id.
+def initial_tables(schema: Schema, device_config: bytes, backend: Backend) -> TableStates:
+    """The tables of a program with the entries that it has itself.
 
     Raises P4RuntimeError (INVALID_ARGUMENT) when P4Info and device config are not of the
     same program.
@@ -30,24 +34,72 @@ def initial_tables(schema: Schema, device_config: bytes) -> dict[int, TableState
         raise invalid(f"the device config is no BMv2 JSON ({error})") from error
     states: dict[int, TableState] = {}
     for table in schema.tables.values():
-        if table.name not in tables:
+        message = tables.get(table.name)
+        if message is None:
             if not table.fields:  # one without effect, which the compiler has left out
                 continue
             raise invalid(f"table {table.name} is in P4Info, but not in the device config")
-        state = states[table.id] = TableState(table)
-        state.default = state.initial_default = _default(state, tables[table.name], action_names)
-    return states
+        state = states[table.id] = TableState(table, KeyCodec(table.fields))
+        try:
+            state.default = state.initial_default = _default(table, message, action_names)
+            _add_entries(state, message.get("entries", ()), action_names, backend)
+        except P4RuntimeError as error:
+            raise table.refusal(error) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise table.refusal(invalid(f"its device config is odd ({error!r})")) from error
+    return TableStates(schema, states)
+
+
+def _call(table: Table, entry: Mapping[str, Any], action_names: Mapping[int, str]) -> Call | None:
+    """What an entry does; none where P4Info does not have it."""
+    name = action_names.get(entry["action_id"])
+    arguments = tuple(int(data, 16) for data in entry["action_data"])
+    for action in table.actions.values():
+        if action.name == name and len(arguments) == len(action.params):
+            return Call(action, arguments)
+    return None
 
 
 def _default(
-    state: TableState, message: Mapping[str, Any], action_names: Mapping[int, str]
+    table: Table, message: Mapping[str, Any], action_names: Mapping[int, str]
 ) -> DefaultEntry | None:
     entry = message.get("default_entry")
-    if entry is None:
-        return None
-    name = action_names.get(entry["action_id"])
-    arguments = tuple(int(data, 16) for data in entry["action_data"])
-    for action in state.table.actions.values():
-        if action.name == name and len(arguments) == len(action.params):
-            return DefaultEntry(action, arguments)
-    return None
+    call = None if entry is None else _call(table, entry, action_names)
+    return None if call is None else DefaultEntry(call)
+
+
+def _add_entries(
+    state: TableState,
+    messages: Sequence[Mapping[str, Any]],
+    action_names: Mapping[int, str],
+    backend: Backend,
+) -> None:
+    table = state.table
+    handles = backend.initial_entries(table.name)
+    if len(handles) != len(messages):
+        raise invalid(f"{len(messages)} entries, of which the data plane has {len(handles)}")
+    # The smallest number is tried first in the device config, the largest in P4Runtime.
+    top = 1 + max((each["priority"] for each in messages), default=0)
+    for message, handle in zip(messages, handles, strict=True):
+        parts = zip(table.fields, message["match_key"], strict=True)
+        key = tuple(_match(field, part) for field, part in parts)
+        priority = top - message["priority"] if table.needs_priority else 0
+        call = _call(table, message["action_entry"], action_names)
+        if call is None:
+            raise invalid("an entry with an action that P4Info does not have")
+        state.entries[key, priority] = Entry(handle, key, priority, call, is_const=table.is_const)
+
+
+def _match(field: MatchField, message: Mapping[str, Any]) -> Match:
+    match field.match_type:
+        case MatchType.EXACT:
+            return Exact(int(message["key"], 16))
+        case MatchType.LPM:
+            prefix: int = message["prefix_length"]
+            beyond = (1 << (field.width - prefix)) - 1
+            return Lpm(int(message["key"], 16) & ~beyond, prefix)
+        case MatchType.TERNARY | MatchType.OPTIONAL:
+            mask = int(message["mask"], 16)
+            return Ternary(int(message["key"], 16) & mask, mask)
+        case MatchType.RANGE:
+            return Range(int(message["start"], 16), int(message["end"], 16))

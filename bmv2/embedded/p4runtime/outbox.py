@@ -27,6 +27,13 @@ class Outbox:
             self._messages.append(message)
             self._filled.set()
 
+    def offer(self, message: p4r.StreamMessageResponse) -> bool:
+        """Queues a message that may be lost, if there is room for it; whether there was."""
+        if self._is_closed or len(self._messages) >= _CAPACITY:
+            return False
+        self.send(message)
+        return True
+
     async def send_when_drained(self, message: p4r.StreamMessageResponse) -> bool:
         """Queues a message as soon as there is room; false when the controller is gone."""
         while len(self._messages) >= _CAPACITY and not self._is_closed:

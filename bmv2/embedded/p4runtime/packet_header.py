@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime import bitstring
-from bmv2.embedded.p4runtime.errors import invalid
+from bmv2.embedded.p4runtime.errors import Code, invalid
 from bmv2.embedded.p4runtime.schema import Bits
 
 
@@ -63,7 +63,8 @@ class PacketHeader:
             data = values.get(field.id)
             if data is None:
                 raise invalid(f"{self._name}: metadata {field.name} is missing")
-            value = bitstring.decode(data, field.width, f"{self._name}: metadata {field.name}")
+            what = f"{self._name}: metadata {field.name}"
+            value = bitstring.decode(data, field.width, what, Code.INVALID_ARGUMENT)
             header = header << field.width | value
         return header.to_bytes(self.byte_count, "big")
 

@@ -1,10 +1,10 @@
-"""Carries packets for the controller from the data plane to the primary."""
+"""Carries packets for the controller from the data plane to the primary of each role."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from finsy.proto import p4r
 
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 class PacketInPump:
-    """Reads packets only as fast as the primary takes them.
+    """Reads packets only as fast as every primary takes them.
 
-    What it does not take waits in the data plane's ring, so nothing is lost in between.
+    What one does not take waits in the data plane's ring, so nothing is lost in between.
     Without a primary nobody can take a packet: it is thrown away, counted and logged.
     """
 
-    def __init__(self, primary: Callable[[], Outbox | None]) -> None:
-        self._primary = primary
+    def __init__(self, primaries: Callable[[], Sequence[Outbox]]) -> None:
+        self._primaries = primaries
         self._pipeline: Pipeline | None = None
         self._readable = asyncio.Event()
         self._lost = 0
@@ -65,8 +65,9 @@ class PacketInPump:
         except P4RuntimeError as error:
             _log.warning("%s", error.message)
             return
-        primary = self._primary()
-        if primary is None or not await primary.send_when_drained(message):
+        # Every one, not the first who takes it.
+        taken = [await each.send_when_drained(message) for each in self._primaries()]
+        if not any(taken):
             if self._lost == 0:
                 _log.warning("packet_ins are thrown away: no controller is the primary")
             self._lost += 1

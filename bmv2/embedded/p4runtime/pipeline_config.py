@@ -19,11 +19,10 @@ from bmv2.embedded.p4runtime.errors import (
     P4RuntimeError,
     invalid,
     not_found,
-    unimplemented,
 )
+from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.p4runtime.pipeline import Pipeline
 from bmv2.embedded.p4runtime.reconcile import carry_over
-from bmv2.embedded.p4runtime.schema import schema_of
 
 _Set = p4r.SetForwardingPipelineConfigRequest
 _Get = p4r.GetForwardingPipelineConfigRequest
@@ -80,7 +79,7 @@ class PipelineConfigs:
                 _Set.VERIFY_AND_COMMIT,
                 _Set.RECONCILE_AND_COMMIT,
             ):
-                raise unimplemented(f"pipeline config action {action}")
+                raise invalid(f"pipeline config action {action}")
             if config is None:
                 raise invalid("the config is missing")
             pipeline = await self._realise(config)
@@ -127,9 +126,11 @@ class PipelineConfigs:
 
     def get(
         self, response_type: p4r.GetForwardingPipelineConfigRequest.ResponseType.ValueType
-    ) -> p4r.ForwardingPipelineConfig:
-        """What a GetForwardingPipelineConfig asks for. Raises P4RuntimeError."""
-        config = self.configured().config
+    ) -> p4r.ForwardingPipelineConfig | None:
+        """What a GetForwardingPipelineConfig asks for; none where no config is set."""
+        if self._configured is None:
+            return None
+        config = self._configured.config
         response = p4r.ForwardingPipelineConfig()
         if config.HasField("cookie"):
             response.cookie.CopyFrom(config.cookie)

@@ -88,6 +88,18 @@ def entity(message: Any) -> p4r.Entity:
             return p4r.Entity(counter_entry=message)
         case p4r.RegisterEntry():
             return p4r.Entity(register_entry=message)
+        case p4r.DirectMeterEntry():
+            return p4r.Entity(direct_meter_entry=message)
+        case p4r.MeterEntry():
+            return p4r.Entity(meter_entry=message)
+        case p4r.ActionProfileMember():
+            return p4r.Entity(action_profile_member=message)
+        case p4r.ActionProfileGroup():
+            return p4r.Entity(action_profile_group=message)
+        case p4r.ValueSetEntry():
+            return p4r.Entity(value_set_entry=message)
+        case p4r.DigestEntry():
+            return p4r.Entity(digest_entry=message)
         case p4r.Entity():
             return message
         case _:
@@ -108,6 +120,7 @@ class Controller:
         self.stub: Any = p4r_grpc.P4RuntimeStub(self.channel)
         self.stream: Any = self.stub.StreamChannel()
         self.election_id: int | None = None
+        self.role = ""
 
     async def send(self, **message: Any) -> None:
         await self.stream.write(p4r.StreamMessageRequest(**message))
@@ -120,6 +133,8 @@ class Controller:
         self.election_id = election_id
         encoded = None if election_id is None else U128.encode(election_id)
         arguments: dict[str, Any] = {"device_id": DEVICE, "election_id": encoded, **more}
+        if self.role:
+            arguments["role"] = p4r.Role(name=self.role)
         await self.send(arbitration=p4r.MasterArbitrationUpdate(**arguments))
         return await self.arbitration()
 
@@ -140,25 +155,39 @@ class Controller:
     ) -> None:
         await self.stub.SetForwardingPipelineConfig(
             p4r.SetForwardingPipelineConfigRequest(
-                device_id=DEVICE, election_id=self._encoded_id(), action=kind, config=config
+                device_id=DEVICE,
+                role=self.role,
+                election_id=self._encoded_id(),
+                action=kind,
+                config=config,
             )
         )
 
     async def write(self, *updates: p4r.Update, **more: Any) -> None:
         await self.stub.Write(
             p4r.WriteRequest(
-                device_id=DEVICE, election_id=self._encoded_id(), updates=updates, **more
+                device_id=DEVICE,
+                role=self.role,
+                election_id=self._encoded_id(),
+                updates=updates,
+                **more,
             )
         )
 
     async def insert(self, *entries: p4r.TableEntry) -> None:
         await self.write(*(update(INSERT, message) for message in entries))
 
-    async def read(self, *queries: Any) -> list[p4r.Entity]:
-        call = self.stub.Read(
-            p4r.ReadRequest(device_id=DEVICE, entities=[entity(query) for query in queries])
+    async def read(
+        self, *queries: Any, found: list[p4r.Entity] | None = None, **more: Any
+    ) -> list[p4r.Entity]:
+        """What is found, which is in `found` also when a query fails."""
+        every = [] if found is None else found
+        request = p4r.ReadRequest(
+            device_id=DEVICE, entities=[entity(query) for query in queries], **more
         )
-        return [found async for response in call for found in response.entities]
+        async for response in self.stub.Read(request):
+            every += response.entities
+        return every
 
     async def read_entries(self, query: p4r.TableEntry) -> list[p4r.TableEntry]:
         return [found.table_entry for found in await self.read(query)]

@@ -5,20 +5,22 @@ from __future__ import annotations
 from p4rt_client import IDS, program
 
 from bmv2.embedded.match import Exact
+from bmv2.embedded.p4runtime.action_codec import Call
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
-from bmv2.embedded.p4runtime.schema import schema_of
+from bmv2.embedded.p4runtime.match_codec import KeyCodec
+from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.p4runtime.table_state import Entry, TableState
 
 _SCHEMA = schema_of(program().p4info)
 _TABLE = _SCHEMA.table(IDS.table["flow_rules"])
-_ACTION = _TABLE.actions[IDS.action["no_rule"]]
+_CALL = Call(_TABLE.actions[IDS.action["no_rule"]], ())
 
 
 class Clock:
     """Entries with a time of their last hit, and the timers over them."""
 
     def __init__(self) -> None:
-        self.state = TableState(_TABLE)
+        self.state = TableState(_TABLE, KeyCodec(_TABLE.fields))
         self.hit_ns: dict[int, int] = {}
         self.now_ns = 0
         self.looks = 0
@@ -29,7 +31,7 @@ class Clock:
         return self.now_ns - self.hit_ns[entry.handle]
 
     def add(self, number: int, timeout_ns: int) -> Entry:
-        entry = Entry(number, (Exact(number),), 0, _ACTION, (), idle_timeout_ns=timeout_ns)
+        entry = Entry(number, (Exact(number),), 0, _CALL, idle_timeout_ns=timeout_ns)
         self.state.entries[entry.key, 0] = entry
         self.hit_ns[number] = self.now_ns
         self.timeouts.watch(self.state, entry, self.now_ns)

@@ -23,7 +23,7 @@ from p4rt_client import (
 )
 
 from bmv2.embedded.p4runtime.errors import P4RuntimeError
-from bmv2.embedded.p4runtime.schema import schema_of
+from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.p4runtime.server import listen
 from bmv2.listening import ListenError
 
@@ -130,7 +130,7 @@ async def test_reconcile_refuses_a_program_without_the_table(
     [
         (None, _Set.VERIFY, 3, "the config is missing"),
         (program(), _Set.COMMIT, 3, "another one is given"),
-        (program(), _Set.UNSPECIFIED, 12, "action 0"),
+        (program(), _Set.UNSPECIFIED, 3, "action 0"),
         (p4r.ForwardingPipelineConfig(), _Set.VERIFY, 3, "the device config is empty"),
         (
             p4r.ForwardingPipelineConfig(p4_device_config=b"no"),

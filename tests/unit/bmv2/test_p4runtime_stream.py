@@ -8,6 +8,7 @@ import grpc
 import pytest
 from fake_switch import Switch
 from finsy.proto import p4r
+from google.protobuf import any_pb2
 from p4rt_client import DEVICE, Controller, controller, program
 
 OK, NOT_FOUND, ALREADY_EXISTS = 0, 5, 6
@@ -62,7 +63,12 @@ async def test_election_ids_have_128_bits(switch: Switch) -> None:
     [
         (7, {}, grpc.StatusCode.INVALID_ARGUMENT, "election id 7 is used"),
         (8, {"device_id": 2}, grpc.StatusCode.NOT_FOUND, "no device 2"),
-        (8, {"role": p4r.Role(name="sdn")}, grpc.StatusCode.UNIMPLEMENTED, "role 'sdn'"),
+        (
+            8,
+            {"role": p4r.Role(name="sdn", config=any_pb2.Any())},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "role 'sdn'",
+        ),
     ],
 )
 async def test_refused_arbitration_ends_the_stream(
@@ -125,7 +131,7 @@ async def test_metadata_is_packed_bit_by_bit(switch: Switch, primary: Controller
     ("fields", "code", "words"),
     [
         (metadata(1, 2, 3, 0), 3, "metadata migration is missing"),
-        (metadata(1, 2, 512, 0, 0), 11, "0x200 does not fit into 9 bits"),
+        (metadata(1, 2, 512, 0, 0), 3, "0x200 does not fit into 9 bits"),
         (metadata(1, 2, 3, 0, 0, 6), 3, "no metadata with id 6"),
         (metadata(1, 2, 3, 0, 0) * 2, 3, "given twice"),
     ],
@@ -171,9 +177,10 @@ async def test_packets_go_to_who_is_primary_now(switch: Switch, primary: Control
 async def test_other_stream_messages_are_refused_by_name(
     switch: Switch, primary: Controller
 ) -> None:
-    await primary.send(digest_ack=p4r.DigestListAck(digest_id=1))
+    await primary.send(other=any_pb2.Any(type_url="example/what"))
     error = (await primary.receive()).error
-    assert (error.canonical_code, error.message) == (12, "digests")
+    assert (error.canonical_code, error.message) == (12, "stream message other")
+    assert error.other.other.type_url == "example/what"
 
 
 async def test_capabilities_need_no_controller(switch: Switch) -> None:
