@@ -57,7 +57,7 @@ export REQUIRE_TARGETS ?= embedded
 # As root or not, in namespaces of its own; a killed make takes it along.
 SANDBOX := exec $(BIN)/python -m bmv2.tether $$PPID $(BIN)/python -m testbed.sandbox
 
-.PHONY: test format lint types unit ptf differential integration
+.PHONY: test format lint types unit ptf differential integration conformance
 test: lint types unit ptf integration  ## Run all checks and tests.
 
 format: setup-dev  ## Format the Python code.
@@ -86,6 +86,10 @@ integration: setup-dev  ## Run the tests of the whole system on live namespaces.
 .PHONY: model-check
 model-check: setup  ## Walk through every interleaving of a move in its Promela model (needs spin).
 	@exec $(BIN)/python -m experiments.model_check
+
+conformance: setup  ## Play the STF scripts of a directory on the embedded switch (SAMPLES).
+	@[ -n "$(SAMPLES)" ] || { echo 'name a directory with SAMPLES=…' >&2; exit 1; }
+	@exec $(BIN)/python -m bmv2 stf --directory "$(SAMPLES)"
 
 # --- the P4 program -------------------------------------------------------------
 

@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 __all__ = ["CompileError", "Dataplane", "UnsupportedProgram"]
 
+_MOST_PASSES = 100_000
 _MULTICAST, _CLONE = 0, 1
 _WHOLE = 0xFFFFFFFF
 
@@ -96,12 +97,13 @@ class Dataplane:
         """Takes what was sent into virtual ports through the program, in the caller's thread.
 
         Instead of `start`, for tests: when it returns every packet has come out, or will not.
-        Raises RuntimeError when the data plane is started.
+        Raises RuntimeError when the data plane is started, and OSError when packets still go
+        round after very many passes.
         """
         if self._is_started:
             raise RuntimeError("a data plane that is started processes packets by itself")
         self._open_ports()
-        self._call.switch_process()
+        _check(self._call.switch_process(_MOST_PASSES), "packets go round without end")
 
     def _open_ports(self) -> None:
         for number, interface in {**self._ports, self._cpu_port: None}.items():

@@ -64,7 +64,7 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "prepare": (ctypes.c_int, ()),
     "add_port": (ctypes.c_int, (_U32, _BYTES)),
     "start": (ctypes.c_int, ()),
-    "process": (None, ()),
+    "process": (ctypes.c_int, (_U64,)),
     "stop": (None, ()),
     "release": (None, ()),
     "send": (ctypes.c_int, (_U32, _BYTES, _U32)),

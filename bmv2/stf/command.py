@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from finsy.proto import p4i
-from google.protobuf import text_format
-
-from bmv2.embedded.errors import CompileError, UnsupportedProgram
+from bmv2.stf.case import Case, cases_of
 from bmv2.stf.errors import StfError
-from bmv2.stf.player import play
-from bmv2.stf.script import parse_script
-
-_P4INFO_SUFFIXES = (".p4info.txtpb", ".p4info.txt")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A program with its script."""
-
-    p4info: Path
-    program: Path
-    script: Path
 
 
 def add_arguments(stf: argparse.ArgumentParser) -> None:
@@ -48,47 +31,26 @@ def check_arguments(stf: argparse.ArgumentParser, arguments: argparse.Namespace)
 
 def execute(arguments: argparse.Namespace) -> int:
     """Plays what is asked for; 0 when all went as the scripts say. Raises StfError."""
-    if arguments.directory is None:
-        found = run_case(Case(arguments.p4info, arguments.program, arguments.script))
-        for line in found:
-            print(f"{arguments.script}: {line}")
-        return 1 if found else 0
-    cases = cases_of(arguments.directory)
-    failed = 0
-    for case in cases:
+    if arguments.directory is not None:
+        return _play_directory(arguments.directory)
+    found = Case(arguments.p4info, arguments.program, arguments.script).play()
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+def _play_directory(directory: Path) -> int:
+    passed = played = 0
+    for case in cases_of(directory):
         try:
-            found = run_case(case)
+            found = case.play()
         except StfError as error:
             found = [str(error)]
-        failed += bool(found)
+        played += 1
+        passed += not found
         for line in found:
-            print(f"{case.script.name}: {line}", flush=True)
-    print(f"{len(cases) - failed} of {len(cases)} pass")
-    return 1 if failed else 0
-
-
-def cases_of(directory: Path) -> list[Case]:
-    """The cases of a directory. Raises StfError when there is none."""
-    cases = [
-        Case(p4info, program, script)
-        for script in sorted(directory.glob("*.stf"))
-        if (program := script.with_suffix(".json")).exists()
-        for suffix in _P4INFO_SUFFIXES
-        if (p4info := script.with_name(script.stem + suffix)).exists()
-    ]
-    if not cases:
-        raise StfError(f"{directory}: no NAME.stf beside its NAME.json and NAME.p4info.txtpb")
-    return cases
-
-
-def run_case(case: Case) -> list[str]:
-    """What went otherwise than the script says, a line each. Raises StfError."""
-    try:
-        p4info = text_format.Parse(case.p4info.read_text(), p4i.P4Info())
-        return play(case.program.read_bytes(), p4info, parse_script(case.script.read_text()))
-    except OSError as error:
-        raise StfError(f"{error.filename}: {error.strerror}") from error
-    except text_format.ParseError as error:
-        raise StfError(f"{case.p4info} is no P4Info: {error}") from error
-    except (UnsupportedProgram, CompileError) as error:
-        raise StfError(f"{case.program}: {error}") from error
+            print(line, flush=True)
+    if played == 0:
+        raise StfError(f"{directory}: there is no STF file")
+    print(f"{passed} of {played} pass")
+    return 0 if passed == played else 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from finsy.proto import p4r
 
+from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.schema import MatchField, MatchType, Table
-from bmv2.stf.errors import StfError
+from bmv2.stf.commands import Add, Call, SetDefault
 from bmv2.stf.names import find, find_action, find_field
-from bmv2.stf.script import Add, Call, SetDefault, parse_number
-
-_DIGIT_BITS = {"0x": 4, "0o": 3, "0b": 1}
+from bmv2.stf.values import parse_bits, parse_match
 
 
 def entry(table: Table, command: Add) -> p4r.TableEntry:
@@ -18,10 +17,16 @@ def entry(table: Table, command: Add) -> p4r.TableEntry:
     message = p4r.TableEntry(table_id=table.id, action=_action(table, command.call))
     if table.needs_priority:
         message.priority = command.priority + 1  # 0 is no priority in P4Runtime
+    # An exact field that is not given is 0, as in p4c's own harness.
+    wanted: dict[MatchField, Match | None] = {
+        field: Exact(0) for field in table.fields if field.match_type is MatchType.EXACT
+    }
     for name, value in command.key:
-        match = _match(find_field(table, name), value)
-        if match is not None:
-            message.match.append(match)
+        field = find_field(table, name)
+        wanted[field] = parse_match(field, value)
+    message.match.extend(
+        _field_match(field, match) for field, match in wanted.items() if match is not None
+    )
     return message
 
 
@@ -35,65 +40,24 @@ def default_entry(table: Table, command: SetDefault) -> p4r.TableEntry:
 def _action(table: Table, call: Call) -> p4r.TableAction:
     action = find_action(table, call.action)
     message = p4r.Action(action_id=action.id)
-    for name, value in call.arguments:
+    for name, text in call.arguments:
         param = find(action.params, f"argument of {action.name}", name)
-        message.params.add(
-            param_id=param.id, value=bitstring.encode(parse_number(value) & param.maximum)
-        )
+        message.params.add(param_id=param.id, value=bitstring.encode(parse_bits(param, text)))
     return p4r.TableAction(action=message)
 
 
-def _match(field: MatchField, text: str) -> p4r.FieldMatch | None:
-    """What a field has to be; None where it may be anything."""
-    if field.match_type is MatchType.RANGE:
-        return _range(field, text)
-    value, mask, prefix = _parse_value(field, text)
-    encoded = bitstring.encode(value)
+def _field_match(field: MatchField, match: Match) -> p4r.FieldMatch:
     message = p4r.FieldMatch(field_id=field.id)
-    match field.match_type:
-        case MatchType.EXACT:
-            message.exact.value = encoded
-        case MatchType.OPTIONAL:
-            message.optional.value = encoded
-        case MatchType.LPM:
-            if prefix == 0:
-                return None
-            message.lpm.value, message.lpm.prefix_len = encoded, prefix
-        case MatchType.TERNARY:
-            if mask == 0:
-                return None
-            message.ternary.value, message.ternary.mask = encoded, bitstring.encode(mask)
+    match match:
+        case Exact(value) if field.match_type is MatchType.OPTIONAL:
+            message.optional.value = bitstring.encode(value)
+        case Exact(value):
+            message.exact.value = bitstring.encode(value)
+        case Lpm(value, prefix):
+            message.lpm.value, message.lpm.prefix_len = bitstring.encode(value), prefix
+        case Ternary(value, mask):
+            message.ternary.value = bitstring.encode(value)
+            message.ternary.mask = bitstring.encode(mask)
+        case Range(low, high):
+            message.range.low, message.range.high = bitstring.encode(low), bitstring.encode(high)
     return message
-
-
-def _range(field: MatchField, text: str) -> p4r.FieldMatch | None:
-    """Numbers from `low..high`, or one number."""
-    low, _, high = text.partition("..")
-    least, most = parse_number(low), parse_number(high or low)
-    if least == 0 and most >= field.maximum:
-        return None
-    message = p4r.FieldMatch(field_id=field.id)
-    message.range.low, message.range.high = bitstring.encode(least), bitstring.encode(most)
-    return message
-
-
-def _parse_value(field: MatchField, text: str) -> tuple[int, int, int]:
-    """Value, mask and prefix length of a field in an entry."""
-    if "/" in text:
-        value, _, length = text.partition("/")
-        prefix = parse_number(length)
-        mask = field.maximum >> (field.width - prefix) << (field.width - prefix)
-        return parse_number(value) & mask, mask, prefix
-    if "&&&" in text:
-        value, _, masked = text.partition("&&&")
-        mask = parse_number(masked) & field.maximum
-        return parse_number(value) & mask, mask, field.width
-    bits = _DIGIT_BITS.get(text[:2])
-    if bits is None:
-        if "*" in text:
-            raise StfError(f"{text!r}: digits that may be anything need a prefix such as 0x")
-        return parse_number(text) & field.maximum, field.maximum, field.width
-    every = "1" * bits
-    mask = int("".join("0" * bits if each == "*" else every for each in text[2:]), 2)
-    value = parse_number(text.replace("*", "0"))
-    return value & field.maximum, mask & field.maximum, min(field.width, mask.bit_count())

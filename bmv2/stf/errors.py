@@ -4,4 +4,9 @@ from __future__ import annotations
 
 
 class StfError(Exception):
-    """A line cannot be understood, or cannot be done. The message is one line."""
+    """A command cannot be understood, or cannot be done. The message is one line."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        """`line` is where in the file, once that is known."""
+        super().__init__(message)
+        self.line = line

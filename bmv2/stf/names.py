@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 from bmv2.embedded.p4runtime.schema import Action, MatchField, Table
 from bmv2.stf.errors import StfError
 
+_VALID = "isValid()"
+
 
 class _Named(Protocol):
     @property
@@ -19,26 +21,43 @@ _Object = TypeVar("_Object", bound=_Named)
 
 
 def find(objects: Iterable[_Object], kind: str, name: str) -> _Object:
-    """The object with this name or, alone, with this end of its name. Raises StfError."""
+    """The object of this name; else the only one whose name ends so. Raises StfError.
+
+    Whole parts of a name (`t1` in `ingress.t1`) go before parts of words (`1`).
+    """
     every = list(objects)
-    for each in every:
-        if each.name == name:
-            return each
-    found = [each for each in every if each.name.endswith(name)]
-    if len(found) != 1:
-        raise StfError(f"{'no' if not found else 'more than one'} {kind} {name!r}")
-    return found[0]
+    for found in (
+        [each for each in every if each.name == name],
+        [each for each in every if each.name.endswith(f".{name}")],
+        [each for each in every if each.name.endswith(name)],
+    ):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(each.name for each in found)
+            raise StfError(f"more than one {kind} {name!r}: {names}")
+    raise StfError(f"no {kind} {name!r}")
 
 
 def find_field(table: Table, name: str) -> MatchField:
-    """A field of a table's key; `stack$0` stands for `stack[0]`. Raises StfError."""
+    """A field of a table's key. Raises StfError.
+
+    `stack$0` stands for `stack[0]`, and a header's name with or without `valid` for its
+    validity, which P4Info calls `isValid()`, or `$valid$` in programs that were P4_14.
+    """
+    name = _canonical(name)
+    for wanted in (name, f"{name}.{_VALID}"):
+        for ending in (wanted, f".{wanted}"):
+            for field in table.fields:
+                known = _canonical(field.name)
+                if known == wanted or (ending != wanted and known.endswith(ending)):
+                    return field
+    raise StfError(f"no field of {table.name} {name!r}")
+
+
+def _canonical(name: str) -> str:
     name = re.sub(r"\$(\d+)", r"[\1]", name)
-    if name == "valid" or name.endswith(".valid"):
-        name = name.removesuffix("valid") + "isValid()"
-    for field in table.fields:
-        if field.name.replace("$valid$", "isValid()") == name:
-            return field
-    return find(table.fields, f"field of {table.name}", f".{name}")
+    return re.sub(r"(^|\.)(\$?valid\$?)$", rf"\1{_VALID}", name)
 
 
 def find_action(table: Table, name: str) -> Action:

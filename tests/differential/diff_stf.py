@@ -9,9 +9,7 @@ from diff_entities import clone_session, multicast_group
 from finsy.proto import p4i, p4r
 
 from bmv2.embedded.p4runtime.p4info import schema_of
-from bmv2.stf.entries import default_entry, entry
-from bmv2.stf.names import find
-from bmv2.stf.script import (
+from bmv2.stf.commands import (
     Add,
     AddMirroring,
     AssociateNode,
@@ -21,8 +19,10 @@ from bmv2.stf.script import (
     Expect,
     Packet,
     SetDefault,
-    parse_script,
 )
+from bmv2.stf.entries import default_entry, entry
+from bmv2.stf.names import find
+from bmv2.stf.script import parse_script
 
 
 class Setup(NamedTuple):

@@ -37,9 +37,15 @@ API int switch_start(void) {
 }
 
 /* Takes the packets of virtual ports through the program until none is left, in the
- * caller's thread; for a switch that is not started. */
-API void switch_process(void) {
-    while (process_virtual() + process_loops() > 0) continue;
+ * caller's thread; for a switch that is not started. Zero, or ELOOP when some still go round
+ * after `most` passes. */
+API int switch_process(uint64_t most) {
+    for (uint64_t passes = 0; passes <= most;) {
+        const uint32_t count = process_virtual() + process_loops();
+        if (count == 0) return 0;
+        passes += count;
+    }
+    return ELOOP;
 }
 
 API void switch_stop(void) {
