@@ -20,12 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated"
 GREEN, YELLOW, RED = 0, 1, 2
 
 
-PENDING = pytest.mark.xfail(reason="the embedded switch's P4Runtime server is not that far yet")
-
-
-@pytest.fixture(
-    params=[pytest.param(each, marks=PENDING if each == "embedded" else ()) for each in TARGETS]
-)
+@pytest.fixture(params=TARGETS)
 def target(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -203,7 +198,6 @@ def test_simple_switch_has_no_value_sets_over_p4runtime(start: Start) -> None:
     assert switch.client.write([value_set(switch, "kinds", [[1]])]) == [rpc_code.UNIMPLEMENTED]
 
 
-@PENDING
 def test_a_value_set(start: Start) -> None:
     switch = start("embedded", "value_set")
     kinds = value_set(switch, "kinds", [[1], [2]])

@@ -27,11 +27,6 @@ _SPARED: dict[str, Callable[[bytes], bool]] = {
 }
 
 _NAMES = sorted(path.stem for path in PROGRAMS.glob("*.stf"))
-_PENDING = {"const_entries": "constant entries are not read yet, nor their counters"}
-_PARAMS = [
-    pytest.param(name, marks=pytest.mark.xfail(name in _PENDING, reason=_PENDING.get(name, "")))
-    for name in _NAMES
-]
 
 
 class Played:
@@ -49,7 +44,7 @@ class Played:
         self.is_spared = _SPARED.get(program, lambda _: False)
 
 
-@pytest.fixture(scope="module", params=_PARAMS)
+@pytest.fixture(scope="module", params=_NAMES)
 def played(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Played]:
