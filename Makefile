@@ -83,6 +83,15 @@ differential: setup-dev  ## Compare the embedded switch with simple_switch_grpc 
 integration: setup-dev  ## Run the tests of the whole system on live namespaces.
 	@$(SANDBOX) $(BIN)/pytest -q tests/integration
 
+# Programs that p4c has built, ours and the small ones of the tests.
+FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 1
+
+.PHONY: fuzz
+fuzz: setup  ## Look for packets that crash the embedded switch (FUZZ_SECONDS, FUZZ_SEED).
+	@exec $(BIN)/python -m bmv2 fuzz $(P4_BUILD)/uhaul.json tests/programs/build/*.json \
+	    --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
 .PHONY: model-check
 model-check: setup  ## Walk through every interleaving of a move in its Promela model (needs spin).
 	@exec $(BIN)/python -m experiments.model_check

@@ -2,6 +2,7 @@
 
 python -m bmv2 run PROG.json --p4info PROG.p4info.txtpb -i 1@veth0 …
 python -m bmv2 stf PROG.p4info.txtpb PROG.json PROG.stf
+python -m bmv2 fuzz PROG.json …
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from bmv2 import run_command
+from bmv2.fuzz import command as fuzz_command
+from bmv2.fuzz.errors import FuzzError
 from bmv2.stf import command as stf_command
 from bmv2.stf.errors import StfError
 from bmv2.switch import SwitchError
@@ -28,14 +31,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     run_command.add_arguments(run)
     stf = commands.add_parser("stf", help="play p4c's packet tests on the embedded switch")
     stf_command.add_arguments(stf)
+    fuzz = commands.add_parser("fuzz", help="look for packets that crash a program")
+    fuzz_command.add_arguments(fuzz)
     arguments = parser.parse_args(argv)
     try:
+        if arguments.command == "fuzz":
+            fuzz_command.check_arguments(fuzz, arguments)
+            return fuzz_command.execute(arguments)
         if arguments.command == "stf":
             stf_command.check_arguments(stf, arguments)
             return stf_command.execute(arguments)
         run_command.check_arguments(run, arguments)
         return run_command.execute(arguments)
-    except (SwitchError, StfError, OSError) as error:
+    except (SwitchError, StfError, FuzzError, OSError) as error:
         print(f"bmv2: {error}", file=sys.stderr)
         return 1
 

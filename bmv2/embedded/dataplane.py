@@ -42,14 +42,14 @@ class Dataplane:
     """
 
     def __init__(
-        self, program: Program, image: bytes, *, ports: Mapping[int, str | None], cpu_port: int
+        self, program: Program, library: Library, *, ports: Mapping[int, str | None], cpu_port: int
     ) -> None:
-        """Loads a compiled program. Raises CompileError."""
+        """`library` is of this program, and of this data plane alone."""
         self.program = program
         self._ports = dict(ports)
         self._cpu_port = cpu_port
-        self._library = Library(image)
-        self._call = self._library.call
+        self._library = library
+        self._call = library.call
         self._registers = RegisterArrays(self._call, program)
         self._counters = CounterArrays(self._call, program)
         self._meters = MeterArrays(self._call, program)
@@ -80,7 +80,8 @@ class Dataplane:
         Raises UnsupportedProgram and CompileError.
         """
         model = load_program(program)
-        return cls(model, compile_library(generate(model)), ports=ports, cpu_port=cpu_port)
+        library = Library(compile_library(generate(model)))
+        return cls(model, library, ports=ports, cpu_port=cpu_port)
 
     # --- life -------------------------------------------------------------------------------
 

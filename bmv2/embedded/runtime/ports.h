@@ -29,7 +29,7 @@ struct port {
     uint32_t pending;
     struct mmsghdr messages[SLOTS];
     struct iovec parts[SLOTS][2];
-    uint8_t headers[SLOTS][MAX_HEADER_BYTES];
+    uint8_t (*headers)[MAX_HEADER_BYTES]; /* a row for each slot; virtual ports use one */
     uint64_t received, received_bytes, sent, sent_bytes, too_long, ring_full, send_errors;
 };
 
@@ -46,6 +46,7 @@ static void port_close(struct port *p) {
     if (p->ring && p->ring != MAP_FAILED) munmap(p->ring, p->ring_bytes);
     if (p->receiver >= 0) close(p->receiver);
     if (p->sender >= 0) close(p->sender);
+    free(p->headers);
     free(p);
 }
 
@@ -108,9 +109,16 @@ static int open_sender(struct port *p, unsigned index) {
  * is NULL. Zero, or an errno. */
 static int port_open(uint32_t number, const char *name) {
     if (port_count == MAX_PORTS) return EMFILE;
+    const uint32_t rows = name ? SLOTS : 1;
     struct port *p = calloc(1, sizeof *p);
-    if (!p) return ENOMEM;
+    uint8_t(*headers)[MAX_HEADER_BYTES] = calloc(rows, sizeof *headers);
+    if (!p || !headers) {
+        free(p);
+        free(headers);
+        return ENOMEM;
+    }
     p->number = number;
+    p->headers = headers;
     p->receiver = p->sender = -1;
     p->is_virtual = name == NULL;
     if (name) {
@@ -121,7 +129,7 @@ static int port_open(uint32_t number, const char *name) {
             return error;
         }
     }
-    for (uint32_t i = 0; i < SLOTS; i++) {
+    for (uint32_t i = 0; i < rows; i++) {
         p->messages[i].msg_hdr.msg_iov = p->parts[i];
         p->parts[i][0].iov_base = p->headers[i];
     }

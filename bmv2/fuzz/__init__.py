@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of a program's data plane under sanitizers."""
