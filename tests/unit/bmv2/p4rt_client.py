@@ -13,7 +13,9 @@ import grpc
 from finsy.proto import U128, p4i, p4r, p4r_grpc, rpc_status
 from google.protobuf import text_format
 
-BUILD = Path(__file__).parents[3] / "p4src" / "build"
+_ROOT = Path(__file__).parents[3]
+BUILD = _ROOT / "p4src" / "build"
+SMALL_BUILD = _ROOT / "tests" / "programs" / "build"
 DEVICE = 1
 _WAIT_S = 10.0
 _numbers = itertools.count(1)
@@ -23,10 +25,19 @@ INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 
 def program() -> p4r.ForwardingPipelineConfig:
     """Our program as a pipeline config."""
-    p4info = text_format.Parse((BUILD / "uhaul.p4info.txtpb").read_text(), p4i.P4Info())
+    return _config(BUILD, "uhaul")
+
+
+def small_program(name: str) -> p4r.ForwardingPipelineConfig:
+    """One of tests/programs as a pipeline config."""
+    return _config(SMALL_BUILD, name)
+
+
+def _config(directory: Path, name: str) -> p4r.ForwardingPipelineConfig:
+    p4info = text_format.Parse((directory / f"{name}.p4info.txtpb").read_text(), p4i.P4Info())
     return p4r.ForwardingPipelineConfig(
         p4info=p4info,
-        p4_device_config=(BUILD / "uhaul.json").read_bytes(),
+        p4_device_config=(directory / f"{name}.json").read_bytes(),
         cookie=p4r.ForwardingPipelineConfig.Cookie(cookie=4711),
     )
 
@@ -39,6 +50,10 @@ class Ids:
         self.action = {x.preamble.alias: x.preamble.id for x in p4info.actions}
         self.counter = {x.preamble.alias: x.preamble.id for x in p4info.counters}
         self.register = {x.preamble.alias: x.preamble.id for x in p4info.registers}
+        self.meter = {x.preamble.alias: x.preamble.id for x in p4info.meters}
+        self.profile = {x.preamble.alias: x.preamble.id for x in p4info.action_profiles}
+        self.digest = {x.preamble.alias: x.preamble.id for x in p4info.digests}
+        self.value_set = {x.preamble.alias: x.preamble.id for x in p4info.value_sets}
 
 
 IDS = Ids(program().p4info)
@@ -46,7 +61,7 @@ IDS = Ids(program().p4info)
 
 def exact(*values: int) -> list[p4r.FieldMatch]:
     return [
-        p4r.FieldMatch(field_id=number, exact=p4r.FieldMatch.Exact(value=_bytes(value)))
+        p4r.FieldMatch(field_id=number, exact=p4r.FieldMatch.Exact(value=encoded(value)))
         for number, value in enumerate(values, 1)
     ]
 
@@ -56,14 +71,14 @@ def action(name: str, *arguments: int) -> p4r.TableAction:
         action=p4r.Action(
             action_id=IDS.action[name],
             params=[
-                p4r.Action.Param(param_id=number, value=_bytes(value))
+                p4r.Action.Param(param_id=number, value=encoded(value))
                 for number, value in enumerate(arguments, 1)
             ],
         )
     )
 
 
-def _bytes(value: int) -> bytes:
+def encoded(value: int) -> bytes:
     return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
 
 

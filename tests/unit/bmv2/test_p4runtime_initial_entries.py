@@ -1,0 +1,101 @@
+"""The entries of the program: pytest tests/unit/bmv2/test_p4runtime_initial_entries.py"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fake_backend import FakeBackend
+from finsy.proto import p4r
+from p4rt_client import DELETE, INSERT, MODIFY
+from p4rt_desk import DENIED, INVALID, Desk
+
+from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
+from bmv2.embedded.p4runtime.table_state import Entry, TableState
+
+PROCESS = "FencedIngress.process"
+INITIAL = {f"{PROCESS}.in_order": 4, f"{PROCESS}.prefixes": 3, f"{PROCESS}.ranges": 3}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk("const_entries", FakeBackend(initial=INITIAL))
+
+
+def state(desk: Desk, table: str) -> TableState:
+    return desk.pipeline.entities.states.of(desk.ids.table[table])
+
+
+def read(desk: Desk, table: str, **more: Any) -> list[p4r.TableEntry]:
+    query = p4r.TableEntry(table_id=desk.ids.table[table], **more)
+    return [each.table_entry for each in desk.read(query)]
+
+
+def answers(entries: list[p4r.TableEntry]) -> list[int]:
+    return [int.from_bytes(each.action.action.params[0].value, "big") for each in entries]
+
+
+@pytest.mark.parametrize(
+    ("table", "keys", "priorities", "expected"),
+    [
+        (
+            "in_order",
+            [
+                (Ternary(0x1200, 0xFF00), Exact(1)),
+                (Ternary(0x1234, 0xFFFF), Exact(1)),
+                (Ternary(0, 0), Exact(1)),
+                (Ternary(0, 0), Exact(2)),
+            ],
+            [4, 3, 2, 1],
+            [1, 2, 3, 4],
+        ),
+        ("prefixes", [(Lpm(0x1200, 8),), (Lpm(0x1234, 16),), (Lpm(0x1000, 4),)], [0] * 3,
+         [21, 22, 23]),
+        ("ranges", [(Range(5, 10),), (Range(8, 20),), (Range(20, 20),)], [3, 2, 1], [31, 32, 33]),
+    ],
+)  # fmt: skip
+def test_they_are_read(
+    desk: Desk,
+    table: str,
+    keys: list[tuple[Match, ...]],
+    priorities: list[int],
+    expected: list[int],
+) -> None:
+    entries: list[Entry] = list(state(desk, table).entries.values())
+    assert [each.key for each in entries] == keys
+    found = read(desk, table)
+    assert [each.priority for each in found] == priorities
+    assert answers(found) == expected
+    assert all(each.is_const for each in found)
+    everything = [each.table_entry for each in desk.read(p4r.TableEntry())]
+    assert [each for each in everything if each.table_id == found[0].table_id] == found
+
+
+def test_a_constant_default_entry_says_so(desk: Desk) -> None:
+    (const,) = read(desk, "in_order", is_default_action=True)
+    (free,) = read(desk, "prefixes", is_default_action=True)
+    assert (const.is_const, answers([const])) == (True, [0xFFFF])
+    assert (free.is_const, answers([free])) == (False, [0xFFFD])
+
+
+def test_only_their_counters_can_be_written(desk: Desk) -> None:
+    first = read(desk, "in_order")[0]
+    first.is_const = False
+    for kind in (INSERT, MODIFY, DELETE):
+        assert desk.refusal(kind, first)[0] == DENIED
+    first.ClearField("action")
+    first.counter_data.packet_count = 7
+    desk.modify(first)
+    counted = read(desk, "in_order", counter_data=p4r.CounterData())
+    assert [each.counter_data.packet_count for each in counted] == [7, 0, 0, 0]
+    assert answers(counted) == [1, 2, 3, 4]
+    key = p4r.TableEntry(table_id=first.table_id, match=first.match, priority=first.priority)
+    desk.modify(p4r.DirectCounterEntry(table_entry=key, data=p4r.CounterData(packet_count=8)))
+    (found,) = desk.read(p4r.DirectCounterEntry(table_entry=key))
+    assert found.direct_counter_entry.data.packet_count == 8
+
+
+def test_is_const_is_not_the_controllers_to_set(desk: Desk) -> None:
+    first = read(desk, "in_order")[0]
+    for kind in (MODIFY, DELETE):
+        assert desk.refusal(kind, first)[0] == INVALID
