@@ -95,6 +95,22 @@ DIFFERENCES = [
         "the process ends",
         is_tried=False,
     ),
+    Difference(
+        "union_stack",
+        "what a full stack of header unions loses by a push is gone",
+        (),
+        "0003 0100 0111 02222222 0133 00656e64",
+        "0003 0100 0111 02222222 00656e64",
+        "the last union comes back as the first one: P4 has it invalid",
+    ),
+    Difference(
+        "union_stack",
+        "what is popped off a stack of header unions is gone",
+        (),
+        "0003 0200 0111 02222222 00656e64",
+        "0003 0200 02222222 00656e64",
+        "the first union comes back as the last one: P4 has it invalid",
+    ),
 ]
 
 

@@ -10,8 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bmv2.embedded.codegen.arithmetic import (
+    choice,
+    combined,
+    comparison,
+    complement,
+    negated_bits,
+    ring,
+    saturated,
+    shift_amount,
+    shifted_left,
+    shifted_right,
+    signed,
+)
 from bmv2.embedded.codegen.layout import Layout
-from bmv2.embedded.codegen.places import VALID, Places
+from bmv2.embedded.codegen.places import VALID, HeaderPlace, Places
 from bmv2.embedded.codegen.storage import (
     constant,
     fills_storage,
@@ -19,7 +32,7 @@ from bmv2.embedded.codegen.storage import (
     wide_constant,
     word_type,
 )
-from bmv2.embedded.codegen.value import Value, constant_value, convert, kind_of
+from bmv2.embedded.codegen.value import Value, constant_value
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import (
     Boolean,
@@ -35,7 +48,6 @@ from bmv2.embedded.program.expression import (
 )
 
 _COMPARISONS = {"==": "==", "!=": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
-_RING = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}
 _BOOLEAN_OPERATORS = {
     *_COMPARISONS,
     *("and", "or", "not", "==b", "!=b", "==h", "!=h", "==u", "!=u", "valid", "valid_union", "d2b"),
@@ -54,6 +66,11 @@ class Expressions:
 
     def exact(self, expression: Expression) -> Value:
         """The integer that an expression stands for. Raises UnsupportedProgram."""
+        value = self._exact(expression)
+        self._layout.widen(max(value.low.bit_length(), value.high.bit_length()))
+        return value
+
+    def _exact(self, expression: Expression) -> Value:
         match expression:
             case Constant(value):
                 return constant_value(value)
@@ -84,16 +101,7 @@ class Expressions:
             kind = word_type(width)
             text = place.text if kind == "struct wide" else f"({kind}){place.text}"
             return Value(text, 0, (1 << width) - 1)
-        return self._signed(place.text, word_type(width), width)
-
-    @staticmethod
-    def _signed(text: str, kind: str, width: int) -> Value:
-        """The low `width` bits as a signed number."""
-        low, high = -(1 << width - 1), (1 << width - 1) - 1
-        name = {"uint64_t": "signed_64", "u128": "signed_128"}.get(kind, "wide_signed")
-        result = {"uint64_t": "int64_t", "u128": "i128"}.get(kind, "struct wide")
-        value = Value(f"{name}({text}, {width})", low, high)
-        return Value(convert(value.text, result, value.kind), low, high)
+        return signed(place.text, word_type(width), width)
 
     def _cell(self, array: str, index: Expression) -> Value:
         register = self._layout.program.registers.get(array)
@@ -117,110 +125,26 @@ class Expressions:
                 return Value(self._masked(operand, bits, mask), 0, mask)
             case ("two_comp_mod", (operand, Constant(width))):
                 kind = word_type(width)
-                return self._signed(self.modular(operand, width), kind, width)
+                return signed(self.modular(operand, width), kind, width)
             case (("sat_cast" | "usat_cast") as name, (operand, Constant(width))):
-                return self._saturated(operand, width, is_signed=name == "sat_cast")
+                return saturated(self.exact(operand), width, is_signed=name == "sat_cast")
             case "last_stack_index", (StackRef(name),):
                 return Value(f"((int64_t){self._layout.stack(name)}.next - 1)", -1, 1 << 31)
             case "size_stack", (StackRef(name),):
-                return constant_value(len(self.places.stack(name).headers))
+                # Not its size: p4c knows that, and BMv2 gives how many there are.
+                return Value(f"(uint64_t){self._layout.stack(name)}.next", 0, 1 << 31)
             case "?", (condition, left, right):
-                return self._choice(condition, self.exact(left), self.exact(right))
+                return choice(self.boolean(condition), self.exact(left), self.exact(right))
             case "~", (operand,):
-                return self._complement(self.exact(operand))
-            case "<<" | ">>", (left, right):
-                return self._shift(operator, self.exact(left), self.exact(right))
+                return complement(self.exact(operand))
+            case "<<", (left, right):
+                return shifted_left(self.exact(left), self.exact(right))
+            case ">>", (left, right):
+                return shifted_right(self.exact(left), self.exact(right))
             case _, (left, right):
-                return self._arithmetic(operator, self.exact(left), self.exact(right))
+                return combined(operator, self.exact(left), self.exact(right))
             case _:
                 raise UnsupportedProgram(f"operator {operator!r} is used as a number")
-
-    def _choice(self, condition: Expression, left: Value, right: Value) -> Value:
-        low, high = min(left.low, right.low), max(left.high, right.high)
-        kind = kind_of(low, high)
-        test = self.boolean(condition)
-        return Value(f"({test} ? {left.to(kind)} : {right.to(kind)})", low, high)
-
-    @staticmethod
-    def _complement(value: Value) -> Value:
-        low, high = ~value.high, ~value.low
-        kind = kind_of(low, high)
-        text = value.to(kind)
-        return Value(f"wide_not({text})" if kind == "struct wide" else f"(~{text})", low, high)
-
-    def _shift(self, operator: str, value: Value, by: Value) -> Value:
-        if by.low < 0:
-            raise UnsupportedProgram("a shift by a signed number")
-        amount = by.to("u128")
-        if operator == ">>":
-            low, high = min(value.low, value.low >> by.low), max(value.high, value.high >> by.low)
-            low, high = (0, value.high >> by.low) if value.low >= 0 else (low, high)
-            name = {
-                "uint64_t": "shift_right_u64",
-                "int64_t": "shift_right_i64",
-                "u128": "shift_right_u128",
-                "i128": "shift_right_i128",
-            }.get(value.kind, "wide_shift_right")
-            text = f"{name}({value.text}, {amount})"
-            return Value(convert(text, value.kind, kind_of(low, high)), low, high)
-        if by.high > 4096:
-            raise UnsupportedProgram("a shift to the left by a number without bound")
-        low, high = min(value.low << by.high, value.low), max(value.high << by.high, value.high)
-        kind = kind_of(low, high)
-        if kind == "struct wide":
-            return Value(f"wide_shift_left({value.to(kind)}, {amount})", low, high)
-        return Value(f"({kind})shift_left_128({value.to('u128')}, {amount})", low, high)
-
-    @staticmethod
-    def _interval(operator: str, left: Value, right: Value) -> tuple[int, int]:
-        match operator:
-            case "+":
-                return left.low + right.low, left.high + right.high
-            case "-":
-                return left.low - right.high, left.high - right.low
-            case "*":
-                products = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
-                return min(products), max(products)
-            case "&" if left.low >= 0 or right.low >= 0:
-                return 0, min(value.high for value in (left, right) if value.low >= 0)
-            case "&" | "|" | "^":
-                ends = (left.low, left.high, right.low, right.high)
-                bits = max(end.bit_length() for end in ends)
-                return (0 if min(ends) >= 0 else -(1 << bits)), (1 << bits) - 1
-            case "/" | "%" if left.low >= 0 and right.low >= 0:
-                return 0, left.high
-            case "/" | "%":
-                raise UnsupportedProgram(f"operator {operator!r} on signed numbers")
-            case _:
-                raise UnsupportedProgram(f"operator {operator!r} is used as a number")
-
-    def _arithmetic(self, operator: str, left: Value, right: Value) -> Value:
-        low, high = self._interval(operator, left, right)
-        kind = kind_of(min(low, left.low, right.low), max(high, left.high, right.high))
-        if operator in "/%":
-            if kind == "struct wide":
-                raise UnsupportedProgram(f"operator {operator!r} beyond 128 bits")
-            name = "divide" if operator == "/" else "modulo"
-            name += "_64" if kind == "uint64_t" else ""
-            text = f"{name}({left.to(kind)}, {right.to(kind)})"
-        else:
-            text = _ring(operator, kind, left.to(kind), right.to(kind))
-        return Value(convert(text, kind, kind_of(low, high)), low, high)
-
-    def _saturated(self, operand: Expression, width: int, *, is_signed: bool) -> Value:
-        value = self.exact(operand)
-        low, high = (
-            (-(1 << width - 1), (1 << width - 1) - 1) if is_signed else (0, (1 << width) - 1)
-        )
-        kind = kind_of(min(low, value.low), max(high, value.high))
-        result = kind_of(low, high)
-        least, most = constant_value(low).to(kind), constant_value(high).to(kind)
-        if kind == "struct wide":
-            text = f"wide_clamp({value.to(kind)}, {least}, {most})"
-        else:
-            text = f"({{ const {kind} x = {value.to(kind)}; "
-            text += f"x < {least} ? {least} : x > {most} ? {most} : x; }})"
-        return Value(convert(text, kind, result), low, high)
 
     # --- integers, their low bits ------------------------------------------------------------
 
@@ -229,17 +153,14 @@ class Expressions:
         kind = word_type(bits)
         match expression:
             case Operation("&" | "|" | "^" | "+" | "-" | "*" as operator, (left, right)):
-                return _ring(operator, kind, self.modular(left, bits), self.modular(right, bits))
+                return ring(operator, kind, self.modular(left, bits), self.modular(right, bits))
             case Operation("~", (operand,)):
-                text = self.modular(operand, bits)
-                return f"wide_not({text})" if kind == "struct wide" else f"(~{text})"
+                return negated_bits(kind, self.modular(operand, bits))
             case Operation("<<", (left, right)):
                 name = {"uint64_t": "shift_left_64", "u128": "shift_left_128"}
                 function = name.get(kind, "wide_shift_left")
-                by = self.exact(right)
-                if by.low < 0:
-                    raise UnsupportedProgram("a shift by a signed number")
-                return f"{function}({self.modular(left, bits)}, {by.to('u128')})"
+                by = shift_amount(self.exact(right))
+                return f"{function}({self.modular(left, bits)}, {by})"
             case Operation("two_comp_mod", (operand, Constant(width))) if width >= bits:
                 return self.modular(operand, bits)
             case Operation("?", (condition, left, right)):
@@ -262,6 +183,7 @@ class Expressions:
 
     def stored(self, expression: Expression, width: int) -> str:
         """C of a value as it is stored in `width` bits."""
+        self._layout.widen(width)
         if width == 0:
             return "0"
         if isinstance(expression, Constant):
@@ -316,23 +238,15 @@ class Expressions:
                 return f"{self.places.header(operand).text}.valid"
             case Operation("valid_union", (operand,)):
                 members = self.places.union_members(operand)
-                return f"({' || '.join(f'{self._layout.header(each)}.valid' for each in members)})"
+                return f"({' || '.join(f'{each.text}.valid' for each in members)})"
             case Operation("?", (condition, left, right)):
                 test = self.boolean(condition)
                 return f"({test} ? {self.boolean(left)} : {self.boolean(right)})"
             case Operation(operator, (left, right)) if operator in _COMPARISONS:
-                return self._comparison(operator, self.exact(left), self.exact(right))
+                return comparison(operator, self.exact(left), self.exact(right))
             case _:
                 value = self.exact(expression)
-                return self._comparison("!=", value, constant_value(0))
-
-    @staticmethod
-    def _comparison(operator: str, left: Value, right: Value) -> str:
-        kind = kind_of(min(left.low, right.low), max(left.high, right.high))
-        texts = left.to(kind), right.to(kind)
-        if kind == "struct wide":
-            return f"(wide_compare({texts[0]}, {texts[1]}) {operator} 0)"
-        return f"({texts[0]} {operator} {texts[1]})"
+                return comparison("!=", value, constant_value(0))
 
     def _is_varbit(self, expression: Expression) -> bool:
         match expression:
@@ -344,41 +258,24 @@ class Expressions:
                 return False
 
     def _same_header(self, left: Expression, right: Expression) -> str:
-        one, other = self.places.header(left), self.places.header(right)
-        return self._same(one.text, other.text, [f.name for f in one.type.fields], one.type.name)
+        return self._same(self.places.header(left), self.places.header(right))
 
-    def _same(self, one: str, other: str, fields: list[str], type_name: str) -> str:
-        header_type = next(
-            header.type
-            for header in self._layout.program.headers.values()
-            if header.type.name == type_name
-        )
+    def _same(self, one: HeaderPlace, other: HeaderPlace) -> str:
         tests: list[str] = []
-        for name in fields:
-            field, place = header_type.field(name), self._layout.field(header_type, name)
-            if field is None or field.width == 0:
+        for field in one.type.fields:
+            place = self._layout.field(one.type, field.name)
+            if field.width == 0:
                 continue
             if field.is_varbit:
-                tests.append(f"varbit_same(&{one}.{place}, &{other}.{place})")
+                tests.append(f"varbit_same(&{one.text}.{place}, &{other.text}.{place})")
             elif field.width > 128:
-                tests.append(f"wide_compare({one}.{place}, {other}.{place}) == 0")
+                tests.append(f"wide_compare({one.text}.{place}, {other.text}.{place}) == 0")
             else:
-                tests.append(f"{one}.{place} == {other}.{place}")
+                tests.append(f"{one.text}.{place} == {other.text}.{place}")
         same = " && ".join(tests) or "true"
-        return f"({one}.valid == {other}.valid && (!{one}.valid || ({same})))"
+        valid = f"{one.text}.valid"
+        return f"({valid} == {other.text}.valid && (!{valid} || ({same})))"
 
     def _same_union(self, left: Expression, right: Expression) -> str:
         pairs = zip(self.places.union_members(left), self.places.union_members(right), strict=True)
-        tests: list[str] = []
-        for one, other in pairs:
-            header_type = self._layout.type_of(one)
-            names = [field.name for field in header_type.fields]
-            texts = self._layout.header(one), self._layout.header(other)
-            tests.append(self._same(*texts, names, header_type.name))
-        return f"({' && '.join(tests)})"
-
-
-def _ring(operator: str, kind: str, left: str, right: str) -> str:
-    if kind == "struct wide":
-        return f"wide_{_RING[operator]}({left}, {right})"
-    return f"({left} {operator} {right})"
+        return f"({' && '.join(self._same(*pair) for pair in pairs)})"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from bmv2.embedded.codegen.arrays import arrays
 from bmv2.embedded.codegen.calculations import Calculations
+from bmv2.embedded.codegen.deparser import deparser, max_header_bytes
 from bmv2.embedded.codegen.digests import digests
 from bmv2.embedded.codegen.expression import Expressions
-from bmv2.embedded.codegen.headers import deparser, header_functions, max_header_bytes
+from bmv2.embedded.codegen.headers import header_functions
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.parser import ParserCode
 from bmv2.embedded.codegen.pipelines import PipelineCode, actions
+from bmv2.embedded.codegen.places import VALID
 from bmv2.embedded.codegen.statements import Statements
-from bmv2.embedded.codegen.storage import word_count
 from bmv2.embedded.codegen.tables import Tables
 from bmv2.embedded.codegen.value_sets import value_sets
 from bmv2.embedded.errors import UnsupportedProgram
@@ -54,7 +55,6 @@ def generate(program: Program) -> str:
     definitions = layout.definitions()
     parser = ParserCode(program, layout, expressions, statements_for(expressions))
     parts = [
-        f"#define WIDE_LIMBS {_wide_limbs(program)}",
         '#include "numbers.h"',
         definitions,
         *_standard_metadata(layout),
@@ -70,7 +70,7 @@ def generate(program: Program) -> str:
         calculations.functions(),
         calculations.checksums(),
         parser.function(),
-        deparser(program, layout),
+        deparser(program, layout, statements_for(expressions)),
         actions(program, expressions_for, statements_for),
         tables.definitions(),
         tables.functions(),
@@ -86,14 +86,8 @@ def generate(program: Program) -> str:
         '#include "switch.h"',
         "",
     ]
-    return "\n".join(parts)
-
-
-def _wide_limbs(program: Program) -> int:
-    widths = [
-        field.width for header in program.headers.values() for field in header.type.fields
-    ] + [each.width for action in program.actions.values() for each in action.parameters]
-    return max(4, word_count(max(widths, default=1)) + 2)
+    # Last: only now it is known what numbers there are.
+    return "\n".join([f"#define WIDE_LIMBS {layout.wide_limbs()}", *parts])
 
 
 def _standard_metadata(layout: Layout) -> list[str]:
@@ -139,9 +133,13 @@ def _copy_lists(program: Program, layout: Layout) -> str:
     for field_list in program.field_lists.values():
         lines.append(f"  case {field_list.id}:")
         for field in field_list.fields:
-            if not isinstance(field, FieldRef) or not layout.is_metadata(field.header):
-                raise UnsupportedProgram(f"field list {field_list.name}: not a metadata field")
-            place = expressions.places.field(field).text.removeprefix("c->")
+            if not isinstance(field, FieldRef):
+                raise UnsupportedProgram(f"field list {field_list.name}: not a field")
+            place = (
+                f"{layout.header(field.header)}.valid"
+                if field.field == VALID
+                else expressions.places.field(field).text
+            ).removeprefix("c->")
             lines.append(f"    target->{place} = source->{place};")
         lines.append("    break;")
     return "\n".join([*lines, "  default: break;", "  }", "}"])

@@ -97,36 +97,3 @@ def _emit(layout: Layout, header_type: HeaderType) -> str:
         )
     lines += ["  return (uint32_t)(at / 8);", "}"]
     return "\n".join(lines)
-
-
-def deparser(program: Program, layout: Layout) -> str:
-    """`deparse`: writes all valid headers in order; the count of bytes."""
-    lines = ["static uint32_t deparse(const struct context *c, uint8_t *p) {", "  uint32_t at = 0;"]
-    for name in deparsed_headers(program):
-        header_type = layout.type_of(name)
-        place = layout.header(name)
-        lines.append(
-            f"  if ({place}.valid) at += {emit_name(layout, header_type)}(p + at, &{place});"
-        )
-    lines += ["  (void)c, (void)p;", "  return at;", "}"]
-    return "\n".join(lines)
-
-
-def deparsed_headers(program: Program) -> list[str]:
-    """The headers that the deparser emits, in order."""
-    names: list[str] = []
-    for name in program.deparser:
-        if name in program.stacks:
-            names += program.stacks[name].headers
-        elif name in program.unions:
-            names += program.unions[name].members.values()
-        else:
-            names.append(name)
-    return names
-
-
-def max_header_bytes(program: Program, layout: Layout) -> int:
-    """The most bytes that the deparser can write."""
-    types = [layout.type_of(name) for name in deparsed_headers(program)]
-    bits = sum(field.width for header_type in types for field in header_type.fields)
-    return bits // 8 + 8

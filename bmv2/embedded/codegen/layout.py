@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bmv2.embedded.codegen.names import Names, comment
-from bmv2.embedded.codegen.storage import storage_type
+from bmv2.embedded.codegen.storage import storage_type, word_count
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.model import Field, HeaderType, Program
 
@@ -13,7 +13,8 @@ _PHV = "c->phv"
 class Layout:
     """Places of headers, stacks and fields.
 
-    A stack has one member more than its size: what an index beyond it means, zeros.
+    A stack, of unions too, has one member more than its size: what an index beyond it
+    means, zeros.
     """
 
     def __init__(self, program: Program) -> None:
@@ -21,7 +22,14 @@ class Layout:
         self._types = Names("t_")
         self._headers = Names("h_")
         self._stacks = Names("s_")
+        self._members = Names("m_")
         self._fields: dict[str, Names] = {}
+        self._widest_bits = max(
+            128,
+            *(field.width for each in program.headers.values() for field in each.type.fields),
+            *(each.width for action in program.actions.values() for each in action.parameters),
+            *(each.width for each in program.registers.values()),
+        )
         self._in_stack = {
             header: (stack.name, place)
             for stack in program.stacks.values()
@@ -30,6 +38,16 @@ class Layout:
         self._union_of = {
             header: union for union in program.unions.values() for header in union.members.values()
         }
+
+    # --- numbers beyond 128 bits ---------------------------------------------------------
+
+    def widen(self, bits: int) -> None:
+        """Notes that there are numbers of so many bits: `struct wide` holds them all."""
+        self._widest_bits = max(self._widest_bits, bits)
+
+    def wide_limbs(self) -> int:
+        """The 64-bit limbs of `struct wide`, with a bit for the sign."""
+        return word_count(self._widest_bits + 1)
 
     # --- places -------------------------------------------------------------------------
 
@@ -67,7 +85,11 @@ class Layout:
 
     def union_stack_next(self, name: str) -> str:
         """The C place of the number of the next union of a stack."""
-        return f"{_PHV}.{self._stacks[name]}"
+        return f"{_PHV}.{self._stacks[name]}.next"
+
+    def beyond_union_stack(self, name: str, member: str) -> str:
+        """The C place of a member of what an index beyond a stack's end means."""
+        return f"{_PHV}.{self._stacks[name]}.beyond.{self._members[member]}"
 
     def field(self, header_type: HeaderType, name: str) -> str:
         """The C name of a field within its header."""
@@ -107,7 +129,13 @@ class Layout:
                 f" at[{len(stack.headers) + 1}]; }} {self._stacks[stack.name]};"
             )
         for stack in program.union_stacks.values():
-            lines.append(f"  uint32_t {self._stacks[stack.name]};")
+            spare = program.unions[stack.unions[0]].members
+            members = " ".join(
+                f"struct {self._types[self.type_of(header).name]} {self._members[member]};"
+                for member, header in spare.items()
+            )
+            name = self._stacks[stack.name]
+            lines.append(f"  struct {{ uint32_t next; struct {{ {members} }} beyond; }} {name};")
         lines.append("};")
         return "\n".join(lines)
 

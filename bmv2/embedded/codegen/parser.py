@@ -122,7 +122,7 @@ class ParserCode:
         function = extract_name(self._layout, place.type)
         if place.type.width % 8:
             raise UnsupportedProgram(f"header type {place.type.name}: no whole bytes")
-        after = [f"{each}.valid = 0;" for each in self._others(place)]
+        after = [f"{each}.valid = 0;" for each in place.others]
         if varbit is None or bits is None:
             return [
                 f"if (length - at < {fixed}) {self._fail('PacketTooShort')}",
@@ -138,9 +138,6 @@ class ParserCode:
             f"at += {fixed} + (uint32_t)(bits / 8); }}",
             *after,
         ]
-
-    def _others(self, place: HeaderPlace) -> list[str]:
-        return [] if place.name is None else self._layout.others_of_union(place.name)
 
     def _extract_next(self, name: str, bits: Expression | None) -> list[str]:
         stack = self._expressions.places.stack(name)
@@ -165,6 +162,7 @@ class ParserCode:
 
     def _ahead(self, source: Lookahead) -> tuple[str, str]:
         """A check that the packet is long enough, and the value."""
+        self._layout.widen(source.width)
         end = source.offset + source.width
         check = f"if ((uint64_t)(length - at) * 8 < {end}) {self._fail('PacketTooShort')}"
         reader = "wide_get_bits" if source.width > 128 else "get_bits"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.errors import UnsupportedProgram
@@ -26,11 +26,15 @@ VALID = "$valid$"
 
 @dataclass(frozen=True, slots=True)
 class HeaderPlace:
-    """A header: its place in C, its type, and its name where it is known."""
+    """A header: its place in C, its type, and its name where it is known.
+
+    `others` are the C places of the other members of its union.
+    """
 
     text: str
     type: HeaderType
     name: str | None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,7 @@ class Places:
                 size = len(stack.headers)
                 return self._member(stack, f"stack_place({self._index_text(index)}, {size})")
             case Operation("access_union_header", (union, Constant(member))):
-                headers = list(self.union_members(union))
-                return self.named(headers[member])
+                return self.union_members(union)[member]
             case Operation("?", (condition, left, right)):
                 one, other = self.header(left), self.header(right)
                 text = f"({self._test_text(condition)} ? &{one.text} : &{other.text})[0]"
@@ -81,7 +84,8 @@ class Places:
 
     def named(self, name: str) -> HeaderPlace:
         """The header of a name. Raises UnsupportedProgram."""
-        return HeaderPlace(self._layout.header(name), self._layout.type_of(name), name)
+        others = tuple(self._layout.others_of_union(name))
+        return HeaderPlace(self._layout.header(name), self._layout.type_of(name), name, others)
 
     def stack(self, name: str) -> Stack:
         """The header stack of a name. Raises UnsupportedProgram."""
@@ -90,17 +94,36 @@ class Places:
             raise UnsupportedProgram(f"no header stack {name!r}")
         return stack
 
-    def union_members(self, expression: Expression) -> tuple[str, ...]:
+    def union_members(self, expression: Expression) -> tuple[HeaderPlace, ...]:
         """The headers of the union of an expression. Raises UnsupportedProgram."""
         program = self._layout.program
         match expression:
             case UnionRef(name) if name in program.unions:
-                return tuple(program.unions[name].members.values())
-            case Operation("dereference_union_stack", (UnionStackRef(name), Constant(index))):
-                unions = program.union_stacks[name].unions
-                return tuple(program.unions[unions[index]].members.values())
+                return tuple(self.named(each) for each in program.unions[name].members.values())
+            case Operation("dereference_union_stack", (UnionStackRef(name), index)):
+                members = program.unions[self._unions(name)[0]].members
+                text = self._index_text(index)
+                places = [self._union_member(name, member, text) for member in members]
+                return tuple(
+                    replace(each, others=tuple(other.text for other in places if other is not each))
+                    for each in places
+                )
             case _:
-                raise UnsupportedProgram("a header union whose place is not constant")
+                raise UnsupportedProgram(f"{type(expression).__name__} is used as a header union")
+
+    def _unions(self, stack: str) -> tuple[str, ...]:
+        if stack not in self._layout.program.union_stacks:
+            raise UnsupportedProgram(f"no stack of header unions {stack!r}")
+        return self._layout.program.union_stacks[stack].unions
+
+    def _union_member(self, stack: str, member: str, index: str) -> HeaderPlace:
+        """A member of a union by its index in C."""
+        unions = self._layout.program.unions
+        headers = [unions[union].members[member] for union in self._unions(stack)]
+        text = f"&{self._layout.beyond_union_stack(stack, member)}"
+        for place, header in reversed(list(enumerate(headers))):
+            text = f"({index} == {place} ? &{self._layout.header(header)} : {text})"
+        return HeaderPlace(f"(*{text})", self._layout.type_of(headers[0]), None)
 
     def field(self, expression: Expression) -> FieldPlace:
         """The field of an expression; not `$valid$`. Raises UnsupportedProgram."""
@@ -110,7 +133,8 @@ class Places:
             case StackFieldRef(name, field):
                 return self.field_of(self.last_of(name), field)
             case UnionStackFieldRef(name, member, field):
-                return self.field_of(self._last_union_member(name, member), field)
+                last = f"({self._layout.union_stack_next(name)} - 1)"
+                return self.field_of(self._union_member(name, member, last), field)
             case Operation("access_field", (header, Constant(index))):
                 place = self.header(header)
                 fields = place.type.fields
@@ -133,13 +157,3 @@ class Places:
 
     def _member(self, stack: Stack, index: str) -> HeaderPlace:
         return HeaderPlace(f"{self._layout.stack(stack.name)}.at[{index}]", stack.type, None)
-
-    def _last_union_member(self, stack_name: str, member: str) -> HeaderPlace:
-        program = self._layout.program
-        unions = program.union_stacks[stack_name].unions
-        headers = [program.unions[union].members[member] for union in unions]
-        following = self._layout.union_stack_next(stack_name)
-        text = self._layout.header(headers[0])
-        for place, header in enumerate(headers[1:], start=2):
-            text = f"({following} == {place} ? &{self._layout.header(header)} : &{text})[0]"
-        return HeaderPlace(f"({text})", self._layout.type_of(headers[0]), None)

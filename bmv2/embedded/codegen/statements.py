@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from bmv2.embedded.codegen.arrays import indirect_meters
@@ -11,7 +11,7 @@ from bmv2.embedded.codegen.expression import Expressions
 from bmv2.embedded.codegen.headers import size_text
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.meters import execute
-from bmv2.embedded.codegen.places import VALID
+from bmv2.embedded.codegen.places import VALID, HeaderPlace
 from bmv2.embedded.codegen.storage import constant
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import (
@@ -54,8 +54,8 @@ class Statements:
             "assign_union_stack": self._assign_union_stack,
             "add_header": self._add_header,
             "remove_header": self._remove_header,
-            "push": self._push,
-            "pop": self._pop,
+            "push": lambda operands: self._shift(operands, is_push=True),
+            "pop": lambda operands: self._shift(operands, is_push=False),
             "modify_field_with_hash_based_offset": self._hash,
             "count": self._count,
             "register_read": self._register_read,
@@ -124,29 +124,23 @@ class Statements:
         return self.assign_to(operands[0], operands[1])
 
     def _assign_header(self, operands: Operands) -> str:
-        target = self._expressions.places.header(operands[0])
-        source = self._expressions.places.header(operands[1])
-        copy = f"if ({source.text}.valid) {{ {target.text} = {source.text};"
-        copy += f" {self._invalidate_others(target.name)} }}"
-        return f"{copy} else {target.text}.valid = 0;"
+        places = self._expressions.places
+        return self._copy(places.header(operands[0]), places.header(operands[1]))
 
-    def _invalidate_others(self, name: str | None) -> str:
-        if name is None:
+    @staticmethod
+    def _copy(target: HeaderPlace, source: HeaderPlace) -> str:
+        """What is invalid is not copied: the fields of the target stay."""
+        if target.text == source.text:
             return ""
-        return " ".join(f"{each}.valid = 0;" for each in self._layout.others_of_union(name))
-
-    def _copy_members(self, target: Expression, source: Expression) -> str:
-        pairs = zip(
-            self._expressions.places.union_members(target),
-            self._expressions.places.union_members(source),
-            strict=True,
-        )
-        return " ".join(
-            f"{self._layout.header(one)} = {self._layout.header(other)};" for one, other in pairs
-        )
+        copy = f"{target.text} = {source.text}; {_invalidated(target.others)}"
+        return f"if ({source.text}.valid) {{ {copy} }} else {target.text}.valid = 0;"
 
     def _assign_union(self, operands: Operands) -> str:
-        return self._copy_members(operands[0], operands[1])
+        members = self._expressions.places.union_members
+        return self._copy_members(members(operands[0]), members(operands[1]))
+
+    def _copy_members(self, target: Sequence[HeaderPlace], source: Sequence[HeaderPlace]) -> str:
+        return " ".join(self._copy(*pair) for pair in zip(target, source, strict=True))
 
     def _assign_stack(self, operands: Operands) -> str:
         target, source = operands
@@ -160,16 +154,22 @@ class Statements:
         target, source = operands
         if not isinstance(target, UnionStackRef) or not isinstance(source, UnionStackRef):
             raise UnsupportedProgram("assign_union_stack of what is no stack of unions")
-        stacks = self._program.union_stacks
-        lines = [
-            self._copy_members(UnionRef(one), UnionRef(other))
-            for one, other in zip(
-                stacks[target.name].unions, stacks[source.name].unions, strict=True
-            )
-        ]
         following = self._layout.union_stack_next
-        lines.append(f"{following(target.name)} = {following(source.name)};")
-        return " ".join(lines)
+        return " ".join(
+            [
+                *(
+                    self._copy_members(*pair)
+                    for pair in zip(
+                        self._union_stack(target.name), self._union_stack(source.name), strict=True
+                    )
+                ),
+                f"{following(target.name)} = {following(source.name)};",
+            ]
+        )
+
+    def _union_stack(self, name: str) -> list[tuple[HeaderPlace, ...]]:
+        unions = self._program.union_stacks[name].unions
+        return [self._expressions.places.union_members(UnionRef(union)) for union in unions]
 
     # --- headers --------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Statements:
             return ""
         fixed = place.type.width // 8
         body = f"memset(&{place.text}, 0, sizeof {place.text}); {place.text}.valid = 1;"
-        body += f" c->packet_length += {fixed}; {self._invalidate_others(place.name)}"
+        body += f" c->packet_length += {fixed}; {_invalidated(place.others)}"
         return f"if (!{place.text}.valid) {{ {body} }}"
 
     def _remove_header(self, operands: Operands) -> str:
@@ -191,22 +191,41 @@ class Statements:
             size = size_text(self._layout, place.name)
         return f"if ({place.text}.valid) {{ c->packet_length -= {size}; {place.text}.valid = 0; }}"
 
-    def _stack_shift(self, operands: Operands, function: str) -> str:
-        stack, number = operands
-        if not isinstance(stack, StackRef):
-            raise UnsupportedProgram(f"{function} of what is no header stack")
-        size = len(self._expressions.places.stack(stack.name).headers)
-        place = self._layout.stack(stack.name)
+    def _shift(self, operands: Operands, *, is_push: bool) -> str:
+        match operands:
+            case (StackRef(name), number):
+                return self._shift_stack(name, number, "stack_push" if is_push else "stack_pop")
+            case (UnionStackRef(name), Constant(number)):
+                return self._shift_union_stack(name, number if is_push else -number)
+            case _:
+                raise UnsupportedProgram("push or pop of what is no header stack")
+
+    def _shift_stack(self, name: str, number: Expression, function: str) -> str:
+        size = len(self._expressions.places.stack(name).headers)
+        place = self._layout.stack(name)
         call = f"{function}({place}.at, sizeof {place}.at[0], {size}, "
         call += f"{self._u64(number)}, &{place}.next)"
         cleared = f"for (uint32_t i = clear.from; i < clear.to; i++) {place}.at[i].valid = 0;"
         return f"{{ const struct stack_part clear = {call}; {cleared} }}"
 
-    def _push(self, operands: Operands) -> str:
-        return self._stack_shift(operands, "stack_push")
-
-    def _pop(self, operands: Operands) -> str:
-        return self._stack_shift(operands, "stack_pop")
+    def _shift_union_stack(self, name: str, number: int) -> str:
+        """Moves each union by `number` places towards the end, or to the front."""
+        unions = self._union_stack(name)
+        following, size = self._layout.union_stack_next(name), len(unions)
+        lines: list[str] = []
+        # A union is moved before another one comes to its place.
+        for place in range(size - 1, -1, -1) if number > 0 else range(size):
+            if 0 <= place - number < size:
+                lines.append(self._copy_members(unions[place], unions[place - number]))
+            else:
+                lines += [f"{header.text}.valid = 0;" for header in unions[place]]
+        by = abs(number)
+        moved = (
+            f"{following} + {by} < {size} ? {following} + {by} : {size}"
+            if number > 0
+            else f"{following} > {by} ? {following} - {by} : 0"
+        )
+        return " ".join([*lines, f"{following} = {moved};"])
 
     # --- externs --------------------------------------------------------------------------------
 
@@ -297,7 +316,7 @@ class Statements:
     def _clone(self, operands: Operands) -> str:
         session, fields = operands
         return (
-            f"c->is_cloned = true; c->clone_session = (uint16_t){self._u64(session)}; "
+            f"c->is_cloned = true; c->clone_session = {self._u64(session)} & 0x7fff; "
             f"c->clone_list = (uint32_t){self._u64(fields)};"
         )
 
@@ -317,6 +336,10 @@ class Statements:
 
     def _assert(self, operands: Operands) -> str:
         return f"if (!({self._expressions.boolean(operands[0])})) c->has_failed = true;"
+
+
+def _invalidated(headers: Sequence[str]) -> str:
+    return " ".join(f"{each}.valid = 0;" for each in headers)
 
 
 def _is_jump(operation: str) -> bool:

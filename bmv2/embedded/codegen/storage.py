@@ -54,15 +54,11 @@ def wide_constant(value: int) -> str:
         return f"wide_of_i({signed_constant(value)})"
     if 0 <= value < 1 << 128:
         return f"wide_of_u({constant(value)})"
-    limbs: list[str] = []
-    rest = value
-    while rest not in (0, -1):
-        limbs.append(f"{rest & (1 << 64) - 1:#x}u")
-        rest >>= 64
+    # With a bit for the sign, which is then repeated in the limbs above.
+    count = word_count(value.bit_length() + 1)
+    limbs = [f"{value >> WORD * each & (1 << WORD) - 1:#x}u" for each in range(count)]
     literal = f"(struct wide){{{{{', '.join(limbs)}}}}}"
-    if rest == 0:
-        return literal
-    return f"wide_signed({literal}, {64 * len(limbs)})"
+    return literal if value >= 0 else f"wide_signed({literal}, {WORD * count})"
 
 
 def signed_constant(value: int) -> str:

@@ -89,11 +89,6 @@ static inline void copy_bits(uint8_t *to, uint64_t to_bit, const uint8_t *from, 
         memmove((to)->bytes, (of)->bytes, ((to)->bits + 7) / 8);                       \
     } while (0)
 
-static inline struct wide wide_clamp(struct wide a, struct wide low, struct wide high) {
-    if (wide_compare(a, low) < 0) return low;
-    return wide_compare(a, high) > 0 ? high : a;
-}
-
 static inline uint64_t hash_modulo(uint64_t value, uint64_t size) { return size ? value % size : 0; }
 
 /* xorshift*: for `random`, which promises no more than a spread. */

@@ -21,24 +21,38 @@ struct wide {
 #define MASK128(bits) ((bits) >= 128 ? ~(u128)0 : ((u128)1 << ((bits)&127)) - 1)
 #define U128(high, low) (((u128)(high) << 64) | (u128)(low))
 
-static inline uint64_t shift_left_64(uint64_t value, u128 by) { return by >= 64 ? 0 : value << by; }
-static inline u128 shift_left_128(u128 value, u128 by) { return by >= 128 ? 0 : value << by; }
-static inline uint64_t shift_right_u64(uint64_t value, u128 by) {
+/* How far to shift, of a number of any sign and width. */
+static inline uint64_t shift_amount_u64(uint64_t by) { return by; }
+static inline uint64_t shift_amount_i64(int64_t by) { return by < 0 ? 0 : (uint64_t)by; }
+static inline uint64_t shift_amount_u128(u128 by) { return by >> 64 ? UINT64_MAX : (uint64_t)by; }
+static inline uint64_t shift_amount_i128(i128 by) {
+    return by < 0 ? 0 : shift_amount_u128((u128)by);
+}
+
+static inline uint64_t shift_left_64(uint64_t value, uint64_t by) {
+    return by >= 64 ? 0 : value << by;
+}
+static inline u128 shift_left_128(u128 value, uint64_t by) { return by >= 128 ? 0 : value << by; }
+static inline uint64_t shift_right_u64(uint64_t value, uint64_t by) {
     return by >= 64 ? 0 : value >> by;
 }
-static inline int64_t shift_right_i64(int64_t value, u128 by) {
+static inline int64_t shift_right_i64(int64_t value, uint64_t by) {
     return value >> (by >= 63 ? 63 : by);
 }
-static inline u128 shift_right_u128(u128 value, u128 by) { return by >= 128 ? 0 : value >> by; }
-static inline i128 shift_right_i128(i128 value, u128 by) {
+static inline u128 shift_right_u128(u128 value, uint64_t by) { return by >= 128 ? 0 : value >> by; }
+static inline i128 shift_right_i128(i128 value, uint64_t by) {
     return value >> (by >= 127 ? 127 : by);
 }
 
-/* Division by zero, which P4 leaves open, gives zero. */
-static inline u128 divide(u128 a, u128 b) { return b == 0 ? 0 : a / b; }
-static inline u128 modulo(u128 a, u128 b) { return b == 0 ? 0 : a % b; }
-static inline uint64_t divide_64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a / b; }
-static inline uint64_t modulo_64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
+/* Division rounds towards zero. By zero, which P4 leaves open, it gives zero. */
+static inline uint64_t divide_u64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a / b; }
+static inline uint64_t modulo_u64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
+static inline int64_t divide_i64(int64_t a, int64_t b) { return b == 0 ? 0 : a / b; }
+static inline int64_t modulo_i64(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+static inline u128 divide_u128(u128 a, u128 b) { return b == 0 ? 0 : a / b; }
+static inline u128 modulo_u128(u128 a, u128 b) { return b == 0 ? 0 : a % b; }
+static inline i128 divide_i128(i128 a, i128 b) { return b == 0 ? 0 : a / b; }
+static inline i128 modulo_i128(i128 a, i128 b) { return b == 0 || b == -1 ? 0 : a % b; }
 
 /* The low bits as a signed number. */
 static inline int64_t signed_64(uint64_t value, unsigned bits) {
@@ -134,7 +148,7 @@ static inline struct wide wide_mul(struct wide a, struct wide b) {
     }
     return r;
 }
-static inline struct wide wide_shift_left(struct wide a, u128 by) {
+static inline struct wide wide_shift_left(struct wide a, uint64_t by) {
     struct wide r = {{0}};
     if (by >= 64 * WIDE_LIMBS) return r;
     const int words = (int)(by / 64), bits = (int)(by % 64);
@@ -144,7 +158,7 @@ static inline struct wide wide_shift_left(struct wide a, u128 by) {
     }
     return r;
 }
-static inline struct wide wide_shift_right(struct wide a, u128 by) {
+static inline struct wide shift_right_wide(struct wide a, uint64_t by) {
     const uint64_t fill = wide_is_negative(a) ? ~(uint64_t)0 : 0;
     struct wide r;
     for (int i = 0; i < WIDE_LIMBS; i++) r.limb[i] = fill;
@@ -171,7 +185,47 @@ static inline struct wide wide_mask(unsigned bits) {
 }
 static inline struct wide wide_signed(struct wide a, unsigned bits) {
     const unsigned up = 64 * WIDE_LIMBS - bits;
-    return wide_shift_right(wide_shift_left(a, up), up);
+    return shift_right_wide(wide_shift_left(a, up), up);
+}
+static inline uint64_t shift_amount_wide(struct wide by) {
+    for (int i = 1; i < WIDE_LIMBS; i++)
+        if (by.limb[i]) return wide_is_negative(by) ? 0 : UINT64_MAX;
+    return by.limb[0];
+}
+static inline struct wide wide_negated(struct wide a) { return wide_sub(wide_of_u(0), a); }
+static inline struct wide wide_clamp(struct wide a, struct wide low, struct wide high) {
+    if (wide_compare(a, low) < 0) return low;
+    return wide_compare(a, high) > 0 ? high : a;
+}
+/* Both the quotient and the rest of two numbers that are not negative, bit by bit. */
+static inline struct wide wide_divided(struct wide a, struct wide b, struct wide *rest) {
+    struct wide quotient = {{0}};
+    *rest = quotient;
+    for (int bit = 64 * WIDE_LIMBS - 1; bit >= 0; bit--) {
+        *rest = wide_shift_left(*rest, 1);
+        rest->limb[0] |= a.limb[bit / 64] >> (bit % 64) & 1;
+        if (wide_compare(*rest, b) < 0) continue;
+        *rest = wide_sub(*rest, b);
+        quotient.limb[bit / 64] |= (uint64_t)1 << (bit % 64);
+    }
+    return quotient;
+}
+static inline struct wide divide_wide(struct wide a, struct wide b) {
+    const bool is_negative = wide_is_negative(a) != wide_is_negative(b);
+    if (wide_compare(b, wide_of_u(0)) == 0) return b;
+    if (wide_is_negative(a)) a = wide_negated(a);
+    if (wide_is_negative(b)) b = wide_negated(b);
+    struct wide rest, quotient = wide_divided(a, b, &rest);
+    return is_negative ? wide_negated(quotient) : quotient;
+}
+static inline struct wide modulo_wide(struct wide a, struct wide b) {
+    const bool is_negative = wide_is_negative(a);
+    if (wide_compare(b, wide_of_u(0)) == 0) return b;
+    if (is_negative) a = wide_negated(a);
+    if (wide_is_negative(b)) b = wide_negated(b);
+    struct wide rest;
+    wide_divided(a, b, &rest);
+    return is_negative ? wide_negated(rest) : rest;
 }
 static inline struct wide wide_get_bits(const uint8_t *bytes, uint64_t offset, unsigned bits) {
     struct wide r = {{0}};

@@ -201,6 +201,7 @@ static void egress_packet(struct context *c, uint32_t port) {
         return;
     }
     update_checksums(c);
+    deparse_statements(c);
     if (c->recirculate_list) {
         recirculate_packet(c);
         return;
