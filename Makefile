@@ -126,8 +126,9 @@ LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),-
 run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
 
-demo: setup  ## Move all flows, then only elephants (TARGET, DURATION, SCALE, RATE, SEED).
-	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS)
+demo: setup  ## Move all flows, then elephants (TARGET, DURATION, SCALE, RATE, SEED, GUARANTEE, KEEP_AT).
+	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS) \
+	    $(if $(GUARANTEE),--guarantee $(GUARANTEE)) $(if $(KEEP_AT),--keep-at $(KEEP_AT))
 
 bench: bench-switch  ## Measure everything that is measured.
 

@@ -51,6 +51,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STRATEGY",
         help="which to run: none, move, move-elephant",
     )
+    parser.add_argument(
+        "--guarantee",
+        choices=["loss-free", "order-preserving"],
+        default="loss-free",
+        help="what the moves promise (%(default)s)",
+    )
+    parser.add_argument(
+        "--keep-at",
+        choices=["controller", "destination"],
+        default="controller",
+        help="where packets wait meanwhile (%(default)s)",
+    )
     parser.add_argument("--out", type=Path, default=_ROOT / "out", help="where results go")
     parser.add_argument("--run-directory", type=Path, default=_ROOT / ".run" / "demo")
     parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
@@ -119,6 +131,8 @@ def _trial_options(arguments: argparse.Namespace) -> list[TrialOptions]:
     return [
         TrialOptions(
             strategy=strategy,
+            guarantee=arguments.guarantee,
+            keep_at=arguments.keep_at,
             load=load,
             duration_s=arguments.duration,
             move_at_s=max(2.0, instant),
@@ -192,6 +206,8 @@ def _compare(
     return Comparison(
         settings={
             "target": first.target,
+            "guarantee": first.options.guarantee,
+            "keep_at": first.options.keep_at,
             "seed": arguments.seed,
             "duration_s": arguments.duration,
             "move_at_s": round(first.options.move_at_s, 6),

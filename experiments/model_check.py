@@ -39,10 +39,18 @@ class Search:
 
 
 def variants() -> Iterator[dict[str, int]]:
-    """The parameters of each search: every mix of options, faults and cancels."""
-    options = ("HOLDS", "PARALLELIZE", "EARLY_RELEASE", "ABSENT")
-    for values in itertools.product((1, 0), repeat=len(options)):
-        yield dict(zip(options, values, strict=True)) | {"PACKETS": 3, "FAULTS": 2, "CANCELS": 1}
+    """The parameters of each search: every way to wait, with every mix of options."""
+    ways = (
+        {"HOLDS": 0, "DIVERTS": 0, "ASIDE": 0},  # no guarantee
+        {"HOLDS": 1, "DIVERTS": 0, "ASIDE": 0},  # loss-free, kept at the controller
+        {"HOLDS": 1, "DIVERTS": 0, "ASIDE": 1},  # the same, order-preserving
+        {"HOLDS": 0, "DIVERTS": 1, "ASIDE": 1},  # kept at the destination
+    )
+    options = ("PARALLELIZE", "EARLY_RELEASE", "ABSENT")
+    for way in ways:
+        for values in itertools.product((1, 0), repeat=len(options)):
+            chosen = dict(zip(options, values, strict=True))
+            yield way | chosen | {"PACKETS": 3, "FAULTS": 2, "CANCELS": 1}
 
 
 def search(parameters: Mapping[str, int], model: Path = MODEL) -> Search:

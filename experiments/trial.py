@@ -34,6 +34,12 @@ class TrialOptions:
     strategy: str
     """`none`, `move` or `move-elephant`."""
 
+    guarantee: str = "loss-free"
+    """What is promised to the packets of moved flows: as in a MoveRequest."""
+
+    keep_at: str = "controller"
+    """Where packets wait: as in a MoveRequest."""
+
     load: LoadOptions
     """The traffic."""
 
@@ -222,7 +228,13 @@ class _Run:
         report = None
         if options.strategy != "none":
             self._progress.phase = options.strategy
-            report = await self._bed.northbound.move(options.strategy, plan.NF1.name, plan.NF2.name)
+            report = await self._bed.northbound.move(
+                options.strategy,
+                plan.NF1.name,
+                plan.NF2.name,
+                guarantee=options.guarantee,
+                keep_at=options.keep_at,
+            )
             self._progress.phase = "after the move"
         answered_at = time.time()
         return before, asked_at, report, answered_at, await self._ask()

@@ -20,7 +20,6 @@ const bit<8> ICMP_ECHO_REPLY = 0;
 const bit<8> ICMP_ECHO_REQUEST = 8;
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY = 2;
-const mac_t NO_ADDRESS = 0;
 const instance_t NO_INSTANCE = 0;
 const group_t NO_GROUP = 0;
 

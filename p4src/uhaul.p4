@@ -80,7 +80,7 @@ control UhaulIngress(
             if (is_bounce) {
                 // An instance returns what it processes as it is: with the mark still on
                 // it, the next instance would seem to bounce it as well.
-                hdr.ethernet.destination = NO_ADDRESS;
+                hdr.ethernet.destination = DETOUR_ADDRESS;
             }
             if (meta.from_instance == NO_INSTANCE || is_bounce) {
                 steer.apply(hdr, meta.group);

@@ -38,13 +38,16 @@ class NorthboundClient:
         except httpx.TransportError:
             return False
 
-    async def move(self, kind: str, source: str, destination: str) -> dict[str, Any]:
+    async def move(
+        self, kind: str, source: str, destination: str, **more: object
+    ) -> dict[str, Any]:
         """Moves flows and waits until all that were chosen have been moved.
 
-        The report, with every flow. Raises NorthboundError, also when the move fails.
+        `more` is what else a MoveRequest has. The report, with every flow.
+        Raises NorthboundError, also when the move fails.
         """
         transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
-        request = {"kind": kind, "source": source, "destination": destination}
+        request = {"kind": kind, "source": source, "destination": destination, **more}
         try:
             async with (
                 asyncio.timeout(_MOVE_TIMEOUT_S),

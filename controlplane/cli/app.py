@@ -17,7 +17,7 @@ from controlplane.cli.client import Northbound
 from controlplane.cli.errors import CommandError
 from controlplane.cli.follow import follow
 from controlplane.cli.shell import open_shell
-from controlplane.migration.options import Guarantee, Kind, Scope
+from controlplane.migration.options import Guarantee, KeepAt, Kind, Scope
 from controlplane.migration.report import MoveState
 from controlplane.northbound.models import MoveRequest
 
@@ -63,6 +63,9 @@ DestinationArgument = Annotated[
 ]
 GuaranteeOption = Annotated[
     Guarantee, typer.Option("--guarantee", help="What is promised to packets of moved flows.")
+]
+KeepAtOption = Annotated[
+    KeepAt, typer.Option("--keep-at", help="Where packets wait while the state moves.")
 ]
 ParallelizeOption = Annotated[
     bool, typer.Option(help="Put each state as it is got, instead of all gets first.")
@@ -183,6 +186,7 @@ def move(
     destination: DestinationArgument,
     northbound: NorthboundOption,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
+    keep_at: KeepAtOption = KeepAt.CONTROLLER,
     parallelize: ParallelizeOption = True,
     early_release: EarlyReleaseOption = True,
     wait: WaitOption = True,
@@ -195,6 +199,7 @@ def move(
         source=source,
         destination=destination,
         guarantee=guarantee,
+        keep_at=keep_at,
         parallelize=parallelize,
         early_release=early_release,
     )
@@ -208,6 +213,7 @@ def move_elephant(
     northbound: NorthboundOption,
     scope: Annotated[Scope, typer.Option(help="Which state is moved.")] = Scope.PER_FLOW,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
+    keep_at: KeepAtOption = KeepAt.CONTROLLER,
     rho: RhoOption = None,
     parallelize: ParallelizeOption = True,
     early_release: EarlyReleaseOption = True,
@@ -222,6 +228,7 @@ def move_elephant(
         destination=destination,
         scope=scope,
         guarantee=guarantee,
+        keep_at=keep_at,
         rho=rho,
         parallelize=parallelize,
         early_release=early_release,

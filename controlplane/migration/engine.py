@@ -17,7 +17,7 @@ from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
-from controlplane.migration.options import Kind, Limits, MoveOptions
+from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
 from controlplane.migration.outbox import Outbox
 from controlplane.migration.peers import (
     Detector,
@@ -217,6 +217,8 @@ class Engine:
                 raise MoveError("rho is for move-elephant: move takes every flow")
             if not 0 < options.rho <= 1:
                 raise MoveError(f"rho is a share, above 0 and at most 1, not {options.rho}")
+        if options.guarantee is Guarantee.NONE and options.keep_at is KeepAt.DESTINATION:
+            raise MoveError("without a guarantee no packet waits, at the destination neither")
         if self._tasks is None:
             raise MoveError("the controller is not ready, or stopping", conflict=True)
         for other in self._moves.values():

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from controlplane.migration.counts import ControlCounts
+from controlplane.migration.marker import Marker
 from controlplane.migration.peers import Member
 from controlplane.migration.phases import Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
-from controlplane.p4_constants import PACKET_OUT_MARKER
-from controlplane.switch.packets import PacketOut
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import SouthboundError
-from nf.southbound.inband import build_marker
 
 
 class Exporter:
@@ -38,7 +35,7 @@ class Exporter:
 
         Raises SouthboundError.
         """
-        marker = _Marker(self._source, self._services, self._counts)
+        marker = Marker(self._source, self._services, self._counts)
         self._counts.southbound_calls += 1
         try:
             await self._source.southbound.set_no_new_state(True, marker=marker.number)
@@ -69,10 +66,11 @@ class Exporter:
                 self._dispatch(record, Event.FAILED, str(error))
 
     async def _behind_marker(self, records: Sequence[FlowRecord]) -> AsyncGenerator[pb.StateChunk]:
-        """The chunks of the flows, behind a marker if they are held."""
+        """The chunks of the flows, behind a marker if their packets wait."""
         services = self._services
-        holds = records[0].state.rules.holds
-        marker = _Marker(self._source, services, self._counts) if holds else None
+        marker = None
+        if records[0].state.rules.is_loss_free:
+            marker = Marker(self._source, services, self._counts)
         self._counts.southbound_calls += 1
         try:
             async with aclosing(
@@ -89,28 +87,3 @@ class Exporter:
         finally:
             if marker:
                 marker.stop()
-
-
-class _Marker:
-    """A marker on its way: sent again while the instance does not seem to have read it."""
-
-    def __init__(self, source: Member, services: Services, counts: ControlCounts) -> None:
-        self.number = services.numbers.next()
-        self._packet = PacketOut(PACKET_OUT_MARKER, build_marker(self.number), source.id)
-        self._services = services
-        self._counts = counts
-        self._timer: asyncio.TimerHandle | None = None
-        self._send()
-
-    def _send(self) -> None:
-        self._services.outbox.add(self._packet)
-        self._counts.packet_outs += 1
-        self._timer = asyncio.get_running_loop().call_later(
-            self._services.limits.marker_interval_s, self._send
-        )
-
-    def stop(self) -> None:
-        """It has been read, or nobody waits for it any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -12,6 +12,7 @@ and it rolls forward.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,7 +24,16 @@ class Rules:
     """How the flows of a move are moved."""
 
     holds: bool = True
-    """Packets are held (loss-free), as opposed to no guarantee."""
+    """Packets wait at the controller (loss-free)."""
+
+    diverts: bool = False
+    """Packets wait at the destination, to which they are steered at once (loss-free, in order).
+
+    With neither, there is no guarantee; never both."""
+
+    aside: bool = False
+    """The destination sets packets aside that come directly: if it keeps all of them, or, for
+    their order, until it has those that the controller passes on."""
 
     parallelize: bool = True
     """Each state is put as it is got, instead of all gets first."""
@@ -36,6 +46,11 @@ class Rules:
 
     import_timeout_s: float = 5.0
     """How long the destination may take to import a state."""
+
+    @property
+    def is_loss_free(self) -> bool:
+        """Whether packets wait, here or there."""
+        return self.holds or self.diverts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,8 @@ class State:
     """Packets that the destination has been sent by the controller."""
     put: bool = False
     """A put was issued: the destination may have a copy."""
+    ruled: bool = False
+    """A rule for the flow was asked for."""
     absent: bool = False
     """The source had no state."""
     reason: str = ""
@@ -62,22 +79,28 @@ class Guard(NamedTuple):
     """When a row applies: every field that is not None equals the state's."""
 
     holds: bool | None = None
+    diverts: bool | None = None
+    aside: bool | None = None
     parallelize: bool | None = None
     early_release: bool | None = None
     absent: bool | None = None
     put: bool | None = None
     passed: bool | None = None
+    ruled: bool | None = None
 
     def admits(self, state: State) -> bool:
         """Whether the row applies to this state."""
         rules = state.rules
         return (
             (self.holds is None or self.holds == rules.holds)
+            and (self.diverts is None or self.diverts == rules.diverts)
+            and (self.aside is None or self.aside == rules.aside)
             and (self.parallelize is None or self.parallelize == rules.parallelize)
             and (self.early_release is None or self.early_release == rules.early_release)
             and (self.absent is None or self.absent == state.absent)
             and (self.put is None or self.put == state.put)
             and (self.passed is None or self.passed == (state.passed > 0))
+            and (self.ruled is None or self.ruled == state.ruled)
         )
 
     def __str__(self) -> str:
@@ -116,140 +139,166 @@ STRANDED = frozenset({Phase.FORWARDING, Phase.RETURNING})
 
 _ANY = Guard()
 _HELD = Guard(holds=True)
-_LOOSE = Guard(holds=False)
+_DIVERTED = Guard(diverts=True)
+_LOOSE = Guard(holds=False, diverts=False)
+_DIRECT = Guard(aside=False)
+_ASIDE = Guard(aside=True)
 
 
 def _table() -> tuple[Row, ...]:
+    return (*_forth(), *_doubtful_steering(), *_back(), *_late())
+
+
+def _forth() -> Iterator[Row]:
+    """The way of a flow with which nothing goes wrong."""
     p, e, a = Phase, Event, Action
-    rows = [
-        Row(p.WAITING, e.START, _HELD, p.HOLDING, (a.HOLD,)),
-        Row(p.WAITING, e.START, _LOOSE, p.EXPORTING, (a.EXPORT,)),
-        Row(p.WAITING, e.CANCEL, _ANY, p.ROLLED_BACK, ()),
-        # Hold.
-        Row(p.HOLDING, e.HELD, _ANY, p.HOLDING, (a.KEEP,)),
-        Row(p.HOLDING, e.WRITTEN, _ANY, p.EXPORTING, (a.EXPORT,)),
-        Row(p.HOLDING, e.REFUSED, _ANY, p.ROLLED_BACK, (a.RELEASE_TO_SOURCE,)),
-        Row(p.HOLDING, e.UNANSWERED, _ANY, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE)),
-        Row(p.HOLDING, e.CANCEL, _ANY, p.ABANDONING, (a.RELEASE_TO_SOURCE,)),
-        Row(p.HOLDING, e.FULL, _ANY, p.ABANDONING, (a.RELEASE_TO_SOURCE,)),
-        # Get.
-        Row(p.EXPORTING, e.STATE, Guard(parallelize=True), p.IMPORTING, (a.IMPORT,)),
-        Row(p.EXPORTING, e.STATE, Guard(parallelize=False), p.EXPORTED, ()),
-        Row(p.EXPORTING, e.ABSENT, _HELD, p.STEERING, (a.RELEASE_TO_DESTINATION, a.STEER)),
-        Row(p.EXPORTING, e.ABSENT, _LOOSE, p.STEERING, (a.STEER,)),
-        Row(p.EXPORTED, e.PROCEED, _ANY, p.IMPORTING, (a.IMPORT,)),
-        # Put.
-        Row(p.IMPORTING, e.IN_PLACE, Guard(early_release=False), p.IMPORTED, ()),
-        Row(
-            p.IMPORTING,
-            e.IN_PLACE,
-            Guard(holds=True, early_release=True),
-            p.STEERING,
-            (a.RELEASE_TO_DESTINATION, a.STEER),
-        ),
-        Row(
-            p.IMPORTING,
-            e.IN_PLACE,
-            Guard(holds=False, early_release=True),
-            p.STEERING,
-            (a.STEER,),
-        ),
-        Row(p.IMPORTED, e.PROCEED, _HELD, p.STEERING, (a.RELEASE_TO_DESTINATION, a.STEER)),
-        Row(p.IMPORTED, e.PROCEED, _LOOSE, p.STEERING, (a.STEER,)),
-        # Steer.
-        Row(p.STEERING, e.HELD, _ANY, p.STEERING, (a.PASS_TO_DESTINATION,)),
-        Row(p.STEERING, e.WRITTEN, Guard(absent=False), p.DELETING, (a.DELETE_AT_SOURCE,)),
-        Row(p.STEERING, e.WRITTEN, Guard(holds=True, absent=True), p.SETTLING, (a.BARRIER,)),
-        Row(p.STEERING, e.WRITTEN, Guard(holds=False, absent=True), p.MOVED, ()),
-        Row(
-            p.STEERING,
-            e.REFUSED,
-            Guard(holds=False, put=True),
-            p.CLEARING,
-            (a.DELETE_AT_DESTINATION,),
-        ),
-        Row(p.STEERING, e.REFUSED, Guard(holds=False, put=False), p.ROLLED_BACK, ()),
-        Row(p.STEERING, e.UNANSWERED, _LOOSE, p.RESTORING, (a.RESTORE,)),
-        Row(p.DELETING, e.HELD, _ANY, p.DELETING, (a.PASS_TO_DESTINATION,)),
-        Row(p.SETTLING, e.HELD, _ANY, p.SETTLING, (a.PASS_TO_DESTINATION,)),
-        Row(p.SETTLING, e.SETTLED, _ANY, p.MOVED, ()),
-        Row(p.MOVED, e.HELD, _ANY, p.MOVED, (a.PASS_TO_DESTINATION,)),
-        Row(p.FORWARDING, e.HELD, _ANY, p.FORWARDING, (a.PASS_TO_DESTINATION,)),
-        # Roll back.
-        Row(p.ABANDONING, e.HELD, _ANY, p.ABANDONING, (a.PASS_TO_SOURCE,)),
-        Row(p.ABANDONING, e.WRITTEN, _ANY, p.RESTORING, (a.RESTORE,)),
-        Row(p.ABANDONING, e.UNANSWERED, _ANY, p.RESTORING, (a.RESTORE,)),
-        Row(p.ABANDONING, e.REFUSED, _ANY, p.ROLLED_BACK, ()),
-        Row(p.RESTORING, e.HELD, _ANY, p.RESTORING, (a.PASS_TO_SOURCE,)),
-        Row(p.RESTORING, e.WRITTEN, Guard(put=True), p.CLEARING, (a.DELETE_AT_DESTINATION,)),
-        Row(p.RESTORING, e.WRITTEN, Guard(holds=True, put=False), p.UNWINDING, (a.BARRIER,)),
-        Row(p.RESTORING, e.WRITTEN, Guard(holds=False, put=False), p.ROLLED_BACK, ()),
-        Row(p.CLEARING, e.HELD, _ANY, p.CLEARING, (a.PASS_TO_SOURCE,)),
-        Row(p.UNWINDING, e.HELD, _ANY, p.UNWINDING, (a.PASS_TO_SOURCE,)),
-        Row(p.UNWINDING, e.SETTLED, _ANY, p.ROLLED_BACK, ()),
-        Row(p.ROLLED_BACK, e.HELD, _ANY, p.ROLLED_BACK, (a.PASS_TO_SOURCE,)),
-        Row(p.RETURNING, e.HELD, _ANY, p.RETURNING, (a.PASS_TO_SOURCE,)),
-    ]
-    back = (a.RELEASE_TO_SOURCE, a.RESTORE)
+    yield Row(p.WAITING, e.START, Guard(holds=True, aside=False), p.HOLDING, (a.HOLD,))
+    yield Row(p.WAITING, e.START, _ASIDE, p.ANNOUNCING, (a.SET_ASIDE,))
+    yield Row(p.WAITING, e.START, _LOOSE, p.EXPORTING, (a.EXPORT,))
+    yield Row(p.ANNOUNCING, e.ANNOUNCED, _HELD, p.HOLDING, (a.HOLD,))
+    yield Row(p.ANNOUNCING, e.ANNOUNCED, _DIVERTED, p.DIVERTING, (a.STEER,))
+    yield Row(p.HOLDING, e.HELD, _ANY, p.HOLDING, (a.KEEP,))
+    yield Row(p.HOLDING, e.WRITTEN, _ANY, p.EXPORTING, (a.EXPORT,))
+    yield Row(p.DIVERTING, e.WRITTEN, _ANY, p.EXPORTING, (a.EXPORT,))
+    # Get.
     for phase in (p.EXPORTING, p.EXPORTED, p.IMPORTING, p.IMPORTED):
-        rows.append(Row(phase, e.HELD, _ANY, phase, (a.KEEP,)))
+        yield Row(phase, e.HELD, _ANY, phase, (a.KEEP,))
+    yield Row(p.EXPORTING, e.STATE, Guard(parallelize=True), p.IMPORTING, (a.IMPORT,))
+    yield Row(p.EXPORTING, e.STATE, Guard(parallelize=False), p.EXPORTED, ())
+    yield Row(p.EXPORTED, e.PROCEED, _ANY, p.IMPORTING, (a.IMPORT,))
+    # Put.
+    yield Row(p.IMPORTING, e.IN_PLACE, Guard(early_release=False), p.IMPORTED, ())
+    # Commit.
+    for phase, event, early in (
+        (p.EXPORTING, e.ABSENT, None),
+        (p.IMPORTING, e.IN_PLACE, True),
+        (p.IMPORTED, e.PROCEED, None),
+    ):
+        held = Guard(holds=True, early_release=early)
+        yield Row(phase, event, held, p.STEERING, (a.RELEASE_TO_DESTINATION, a.STEER))
+        yield Row(phase, event, Guard(diverts=True, early_release=early), p.ADMITTING, (a.ADMIT,))
+        loose = Guard(holds=False, diverts=False, early_release=early)
+        yield Row(phase, event, loose, p.STEERING, (a.STEER,))
+    # Steer.
+    for phase in (p.STEERING, p.DELETING, p.SETTLING, p.ADMITTING, p.MOVED, p.FORWARDING):
+        yield Row(phase, e.HELD, _ANY, phase, (a.PASS_TO_DESTINATION,))
+    present = Guard(aside=False, absent=False)
+    yield Row(p.STEERING, e.WRITTEN, present, p.DELETING, (a.DELETE_AT_SOURCE,))
+    gone = Guard(holds=True, aside=False, absent=True)
+    yield Row(p.STEERING, e.WRITTEN, gone, p.SETTLING, (a.BARRIER,))
+    gone = Guard(holds=False, diverts=False, absent=True)
+    yield Row(p.STEERING, e.WRITTEN, gone, p.MOVED, ())
+    yield Row(p.STEERING, e.WRITTEN, _ASIDE, p.SETTLING, (a.BARRIER,))
+    yield Row(p.SETTLING, e.SETTLED, _DIRECT, p.MOVED, ())
+    yield Row(p.SETTLING, e.SETTLED, _ASIDE, p.ADMITTING, (a.ADMIT,))
+    # A destination that fails now is one that fails with its flows, as without a move.
+    for event in (e.ADMITTED, e.FAILED):
+        yield Row(p.ADMITTING, event, Guard(absent=False), p.DELETING, (a.DELETE_AT_SOURCE,))
+        yield Row(p.ADMITTING, event, Guard(absent=True), p.MOVED, ())
+    for event in (e.DELETED, e.NOT_DELETED):
+        held = Guard(holds=True, aside=False)
+        yield Row(p.DELETING, event, held, p.SETTLING, (a.BARRIER,))
+        yield Row(p.DELETING, event, _ASIDE, p.MOVED, ())
+        yield Row(p.DELETING, event, _LOOSE, p.MOVED, ())
+
+
+def _doubtful_steering() -> Iterator[Row]:
+    """The switch does not take the rule to the destination.
+
+    A refused rule means that no packet has gone round the controller either. An
+    unanswered one may be in force, and packets at the destination.
+    """
+    p, e, a = Phase, Event, Action
+    copied = Guard(holds=False, put=True)
+    yield Row(p.STEERING, e.REFUSED, copied, p.CLEARING, (a.DELETE_AT_DESTINATION,))
+    yield Row(p.STEERING, e.REFUSED, Guard(holds=False, put=False), p.ROLLED_BACK, ())
+    yield Row(p.STEERING, e.UNANSWERED, _LOOSE, p.RESTORING, (a.RESTORE,))
+    unread = Guard(holds=True, absent=False, passed=False)
+    yield Row(p.STEERING, e.REFUSED, unread, p.RESTORING, (a.RESTORE,))
+    for aside, admit in ((False, ()), (True, (a.ADMIT,))):
+        stranded = (*admit, a.DELETE_AT_SOURCE)
+        passed = Guard(holds=True, aside=aside, absent=False, passed=True)
+        yield Row(p.STEERING, e.REFUSED, passed, p.FORWARDING, stranded)
+        present = Guard(holds=True, aside=aside, absent=False)
+        yield Row(p.STEERING, e.UNANSWERED, present, p.FORWARDING, stranded)
+        for event in (e.REFUSED, e.UNANSWERED):
+            gone = Guard(holds=True, aside=aside, absent=True)
+            yield Row(p.STEERING, event, gone, p.FORWARDING, admit)
+
+
+def _back() -> Iterator[Row]:
+    """The way of a flow that is not moved after all."""
+    p, e, a = Phase, Event, Action
+    yield Row(p.WAITING, e.CANCEL, _ANY, p.ROLLED_BACK, ())
+    yield Row(p.ANNOUNCING, e.FAILED, _ANY, p.RECALLING, (a.RECALL,))
+    yield Row(p.ANNOUNCING, e.CANCEL, _ANY, p.WITHDRAWING, ())
+    for event in (e.ANNOUNCED, e.FAILED):
+        yield Row(p.WITHDRAWING, event, _ANY, p.RECALLING, (a.RECALL,))
+    # The first rule.
+    yield Row(p.HOLDING, e.REFUSED, _DIRECT, p.ROLLED_BACK, (a.RELEASE_TO_SOURCE,))
+    yield Row(p.HOLDING, e.REFUSED, _ASIDE, p.RECALLING, (a.RELEASE_TO_SOURCE, a.RECALL))
+    yield Row(p.HOLDING, e.UNANSWERED, _ANY, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE))
+    for event in (e.CANCEL, e.FULL):
+        yield Row(p.HOLDING, event, _ANY, p.ABANDONING, (a.RELEASE_TO_SOURCE,))
+    yield Row(p.DIVERTING, e.REFUSED, _ANY, p.RECALLING, (a.RECALL,))
+    yield Row(p.DIVERTING, e.UNANSWERED, _ANY, p.RESTORING, (a.RESTORE,))
+    yield Row(p.DIVERTING, e.CANCEL, _ANY, p.ABANDONING, ())
+    for event in (e.WRITTEN, e.UNANSWERED):
+        yield Row(p.ABANDONING, event, _ANY, p.RESTORING, (a.RESTORE,))
+    yield Row(p.ABANDONING, e.REFUSED, _DIRECT, p.ROLLED_BACK, ())
+    yield Row(p.ABANDONING, e.REFUSED, _ASIDE, p.RECALLING, (a.RECALL,))
+    # Get and put.
+    for phase in (p.EXPORTING, p.EXPORTED, p.IMPORTING, p.IMPORTED):
         asked = phase in (p.EXPORTING, p.IMPORTING)
         events = (e.FAILED, e.TIMEOUT, e.CANCEL, e.FULL) if asked else (e.CANCEL, e.FULL)
         for event in events:
-            rows.append(Row(phase, event, _HELD, p.RESTORING, back))
+            yield Row(phase, event, _HELD, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE))
+            yield Row(phase, event, _DIVERTED, p.RESTORING, (a.RESTORE,))
             if phase in (p.EXPORTING, p.EXPORTED):
-                rows.append(Row(phase, event, _LOOSE, p.ROLLED_BACK, ()))
+                yield Row(phase, event, _LOOSE, p.ROLLED_BACK, ())
             else:
-                rows.append(Row(phase, event, _LOOSE, p.CLEARING, (a.DELETE_AT_DESTINATION,)))
-    # A refused rule means that no packet has gone round the controller either. An
-    # unanswered one may be in force, and packets at the destination.
-    rows += [
-        Row(
-            p.STEERING,
-            e.REFUSED,
-            Guard(holds=True, absent=False, passed=False),
-            p.RESTORING,
-            (a.RESTORE,),
-        ),
-        Row(
-            p.STEERING,
-            e.REFUSED,
-            Guard(holds=True, absent=False, passed=True),
-            p.FORWARDING,
-            (a.DELETE_AT_SOURCE,),
-        ),
-        Row(
-            p.STEERING,
-            e.UNANSWERED,
-            Guard(holds=True, absent=False),
-            p.FORWARDING,
-            (a.DELETE_AT_SOURCE,),
-        ),
-    ]
+                yield Row(phase, event, _LOOSE, p.CLEARING, (a.DELETE_AT_DESTINATION,))
+    # The rule to the source.
+    yield Row(p.RESTORING, e.WRITTEN, _ASIDE, p.RECALLING, (a.RECALL,))
+    copied = Guard(aside=False, put=True)
+    yield Row(p.RESTORING, e.WRITTEN, copied, p.CLEARING, (a.DELETE_AT_DESTINATION,))
+    held = Guard(holds=True, aside=False, put=False)
+    yield Row(p.RESTORING, e.WRITTEN, held, p.UNWINDING, (a.BARRIER,))
+    loose = Guard(holds=False, aside=False, put=False)
+    yield Row(p.RESTORING, e.WRITTEN, loose, p.ROLLED_BACK, ())
     for event in (e.REFUSED, e.UNANSWERED):
-        rows += [
-            Row(p.STEERING, event, Guard(holds=True, absent=True), p.FORWARDING, ()),
-            Row(
-                p.RESTORING,
-                event,
-                Guard(put=True),
-                p.RETURNING,
-                (a.DELETE_AT_DESTINATION,),
-            ),
-            Row(p.RESTORING, event, Guard(put=False), p.RETURNING, ()),
-        ]
+        for aside, recall in ((False, ()), (True, (a.RECALL,))):
+            copied = Guard(aside=aside, put=True)
+            actions = (*recall, a.DELETE_AT_DESTINATION)
+            yield Row(p.RESTORING, event, copied, p.RETURNING, actions)
+            yield Row(p.RESTORING, event, Guard(aside=aside, put=False), p.RETURNING, recall)
+    # What the destination has of it.
+    for event in (e.RECALLED, e.NOT_RECALLED):
+        copied = Guard(put=True)
+        yield Row(p.RECALLING, event, copied, p.CLEARING, (a.DELETE_AT_DESTINATION,))
+        held = Guard(holds=True, put=False, ruled=True)
+        yield Row(p.RECALLING, event, held, p.UNWINDING, (a.BARRIER,))
+        diverted = Guard(diverts=True, put=False, ruled=True)
+        yield Row(p.RECALLING, event, diverted, p.ROLLED_BACK, ())
+        yield Row(p.RECALLING, event, Guard(put=False, ruled=False), p.ROLLED_BACK, ())
     for event in (e.DELETED, e.NOT_DELETED):
-        rows += [
-            Row(p.DELETING, event, _HELD, p.SETTLING, (a.BARRIER,)),
-            Row(p.DELETING, event, _LOOSE, p.MOVED, ()),
-            Row(p.CLEARING, event, _HELD, p.UNWINDING, (a.BARRIER,)),
-            Row(p.CLEARING, event, _LOOSE, p.ROLLED_BACK, ()),
-        ]
-    # A put that was under way when the flow rolled back may arrive behind the delete.
-    rows.append(Row(p.RESTORING, e.IN_PLACE, _ANY, p.RESTORING, ()))
+        yield Row(p.CLEARING, event, _HELD, p.UNWINDING, (a.BARRIER,))
+        yield Row(p.CLEARING, event, Guard(holds=False), p.ROLLED_BACK, ())
+    yield Row(p.UNWINDING, e.SETTLED, _ANY, p.ROLLED_BACK, ())
+    for phase in (
+        *(p.WITHDRAWING, p.ABANDONING, p.RESTORING, p.RECALLING, p.CLEARING, p.UNWINDING),
+        *(p.ROLLED_BACK, p.RETURNING),
+    ):
+        yield Row(phase, e.HELD, _ANY, phase, (a.PASS_TO_SOURCE,))
+
+
+def _late() -> Iterator[Row]:
+    """A put that was under way when the flow rolled back may arrive behind the delete."""
+    p, e, a = Phase, Event, Action
+    for phase in (p.RESTORING, p.RECALLING):
+        yield Row(phase, e.IN_PLACE, _ANY, phase, ())
     for phase in (p.CLEARING, p.UNWINDING, p.ROLLED_BACK, p.RETURNING):
-        rows.append(Row(phase, e.IN_PLACE, _ANY, phase, (a.DELETE_AT_DESTINATION,)))
-    return tuple(rows)
+        yield Row(phase, e.IN_PLACE, _ANY, phase, (a.DELETE_AT_DESTINATION,))
 
 
 TABLE: tuple[Row, ...] = _table()
@@ -259,13 +308,23 @@ _BACK = frozenset(
     {
         Phase.ABANDONING,
         Phase.RESTORING,
+        Phase.RECALLING,
         Phase.CLEARING,
         Phase.UNWINDING,
         Phase.ROLLED_BACK,
         Phase.RETURNING,
     }
 )
-_FORTH = frozenset({Phase.STEERING, Phase.DELETING, Phase.SETTLING, Phase.MOVED, Phase.FORWARDING})
+_FORTH = frozenset(
+    {
+        Phase.STEERING,
+        Phase.DELETING,
+        Phase.SETTLING,
+        Phase.ADMITTING,
+        Phase.MOVED,
+        Phase.FORWARDING,
+    }
+)
 
 IGNORED: frozenset[tuple[Phase, Event]] = frozenset(
     # Too late to change anything: an answer to what has been given up, a cancel after
@@ -294,6 +353,9 @@ IGNORED: frozenset[tuple[Phase, Event]] = frozenset(
         )
         for event in (Event.DELETED, Event.NOT_DELETED)
     }
+    | {(Phase.FORWARDING, event) for event in (Event.ADMITTED, Event.FAILED)}
+    | {(Phase.WITHDRAWING, Event.CANCEL)}
+    | {(Phase.RETURNING, event) for event in (Event.RECALLED, Event.NOT_RECALLED)}
 )
 
 _ROWS: dict[tuple[Phase, Event], tuple[Row, ...]] = {}
@@ -309,6 +371,7 @@ _NOTED = frozenset(
         Event.CANCEL,
         Event.TIMEOUT,
         Event.NOT_DELETED,
+        Event.NOT_RECALLED,
     }
 )
 
@@ -333,6 +396,7 @@ def _next(state: State, row: Row, now_s: float, reason: str) -> State:
     kept = state.kept
     passed = state.passed
     put = state.put
+    ruled = state.ruled
     for action in row.actions:
         match action:
             case Action.KEEP:
@@ -346,6 +410,8 @@ def _next(state: State, row: Row, now_s: float, reason: str) -> State:
                 kept = 0
             case Action.IMPORT:
                 put = True
+            case Action.HOLD | Action.STEER:
+                ruled = True
             case _:
                 pass
     deadline_s = state.deadline_s
@@ -362,6 +428,7 @@ def _next(state: State, row: Row, now_s: float, reason: str) -> State:
         kept=kept,
         passed=passed,
         put=put,
+        ruled=ruled,
         absent=state.absent or row.event is Event.ABSENT,
         reason=state.reason or (reason if row.event in _NOTED else ""),
     )

@@ -30,7 +30,7 @@ from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
-from controlplane.migration.options import Guarantee, Kind, MoveOptions
+from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
 from controlplane.migration.peers import (
     Bucket,
     Detector,
@@ -88,8 +88,12 @@ class Move:
         self._started_at = wall_clock()
         self._begin_s = services.clock()
         limits = services.limits
+        waits = options.guarantee is not Guarantee.NONE
+        diverts = waits and options.keep_at is KeepAt.DESTINATION
         rules = Rules(
-            holds=options.guarantee is Guarantee.LOSS_FREE,
+            holds=waits and not diverts,
+            diverts=diverts,
+            aside=diverts or options.guarantee is Guarantee.ORDER_PRESERVING,
             parallelize=options.parallelize,
             early_release=options.early_release,
             export_timeout_s=limits.export_timeout_s,
@@ -132,6 +136,7 @@ class Move:
             destination=options.destination,
             scope=options.scope,
             guarantee=options.guarantee,
+            keep_at=options.keep_at,
             rho=options.rho,
             parallelize=options.parallelize,
             early_release=options.early_release,

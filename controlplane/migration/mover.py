@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from controlplane.migration.aside import SetAsides
 from controlplane.migration.batcher import Batcher
 from controlplane.migration.counts import BufferCounts, ControlCounts
 from controlplane.migration.export import Exporter
@@ -30,18 +31,23 @@ from controlplane.p4_constants import PACKET_OUT_RELEASE
 from controlplane.switch.packets import PacketOut
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
+from nf.southbound.inband import detoured
 
 _TURN = 64  # flows handled before the loop gets its turn
 _TICK_S = 0.1
 _NOT_STARTED = frozenset({Phase.WAITING})
-_BEFORE_EXPORTED = frozenset({Phase.WAITING, Phase.HOLDING, Phase.EXPORTING})
+_BEFORE_EXPORTED = frozenset(
+    {Phase.WAITING, Phase.ANNOUNCING, Phase.DIVERTING, Phase.HOLDING, Phase.EXPORTING}
+)
 _BEFORE_IMPORTED = _BEFORE_EXPORTED | {Phase.EXPORTED, Phase.IMPORTING}
-_TAKES_SLOT = (_BEFORE_IMPORTED | {Phase.IMPORTED, Phase.STEERING}) - _NOT_STARTED
+_TAKES_SLOT = (_BEFORE_IMPORTED | {Phase.IMPORTED, Phase.STEERING, Phase.ADMITTING}) - _NOT_STARTED
 _RULE_REPLACED = frozenset(
     {
         Phase.DELETING,
         Phase.SETTLING,
+        Phase.ADMITTING,
         Phase.MOVED,
+        Phase.RECALLING,
         Phase.CLEARING,
         Phase.UNWINDING,
         Phase.ROLLED_BACK,
@@ -71,6 +77,9 @@ class Mover:
         self.population: Counter[Phase] = Counter()
         """Flows in each phase."""
         self._exporter = Exporter(source, services, self.control, self.dispatch)
+        self._set_asides = SetAsides(
+            destination, services, self.control, self.dispatch, self._give_back
+        )
         limits = services.limits
         self._exports: Batcher[FlowRecord] = Batcher(
             self._exporter.export, max_batch=limits.export_batch, at_once=limits.exports_at_once
@@ -93,6 +102,9 @@ class Mover:
         self._perform: dict[Action, Callable[[FlowRecord], None]] = {
             Action.RELEASE_TO_DESTINATION: self._release_to_destination,
             Action.RELEASE_TO_SOURCE: self._release_to_source,
+            Action.SET_ASIDE: self._set_asides.announcements.add,
+            Action.ADMIT: self._set_asides.admissions.add,
+            Action.RECALL: self._set_asides.recalls.add,
             Action.HOLD: self._hold,
             Action.STEER: self._steer,
             Action.RESTORE: self._restore,
@@ -128,6 +140,9 @@ class Mover:
             helpers = [
                 tasks.create_task(work, name=f"mover {name}")
                 for name, work in (
+                    ("announcements", self._set_asides.announcements.run()),
+                    ("admissions", self._set_asides.admissions.run()),
+                    ("recalls", self._set_asides.recalls.run()),
                     ("exports", self._exports.run()),
                     ("imports", self._run_imports()),
                     ("source deletes", self._source_deletes.run()),
@@ -271,6 +286,8 @@ class Mover:
 
     def _release(self, to: Member, frame: bytes) -> None:
         self.control.packet_outs += 1
+        if self._rules.aside and to is self._destination:
+            frame = detoured(frame)
         self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, frame, to.id))
 
     def _release_all(self, record: FlowRecord, to: Member) -> None:
@@ -283,6 +300,12 @@ class Mover:
             record.released_s = self._services.clock()
 
         self._services.outbox.when_sent(sent)
+
+    def _give_back(self, record: FlowRecord, frame: bytes) -> None:
+        """A packet that had waited at the destination goes to the source after all."""
+        record.passed_packets += 1
+        self.buffer.passed_packets += 1
+        self._release(self._source, frame)
 
     def _release_to_destination(self, record: FlowRecord) -> None:
         self._release_all(record, self._destination)

@@ -26,6 +26,17 @@ class Guarantee(StrEnum):
 
     NONE = "none"
     LOSS_FREE = "loss-free"
+    ORDER_PRESERVING = "order-preserving"
+    """Loss-free, and each flow's packets are processed in the order they came in."""
+
+
+class KeepAt(StrEnum):
+    """Where the packets of a flow wait while its state moves."""
+
+    CONTROLLER = "controller"
+    """The switch holds the flow (OpenNF, U-HAUL)."""
+    DESTINATION = "destination"
+    """The switch steers the flow at once, and the destination keeps its packets (DiST)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +50,8 @@ class MoveOptions:
     """Name of the instance that they go to."""
     scope: Scope = Scope.PER_FLOW
     guarantee: Guarantee = Guarantee.LOSS_FREE
+    keep_at: KeepAt = KeepAt.CONTROLLER
+    """Where packets wait; at the destination they stay in order in any case."""
     rho: float | None = None
     """Share of the active bytes that the elephants carry; none: as configured."""
     parallelize: bool = True

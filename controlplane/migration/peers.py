@@ -156,6 +156,20 @@ class Instance(Protocol):
         """Deletes state."""
         ...
 
+    async def set_aside(self, flows: Iterable[FiveTuple]) -> None:
+        """Has packets of these flows wait in the instance, from when this returns."""
+        ...
+
+    async def admit(self, flows: Iterable[FiveTuple], *, marker: int = 0) -> int:
+        """Has it process what waits, behind a marker if any; how many packets that were."""
+        ...
+
+    async def recall(
+        self, flows: Iterable[FiveTuple], *, marker: int = 0
+    ) -> Mapping[FiveTuple, Sequence[bytes]]:
+        """Takes back what waits, behind a marker if any: the frames of each flow, in order."""
+        ...
+
     async def set_no_new_state(self, no_new_state: bool, *, marker: int = 0) -> None:
         """Whether it bounces packets of flows it has no state for, behind a marker if any."""
         ...

@@ -10,6 +10,10 @@ class Phase(Enum):
 
     WAITING = "waiting"
     """For its turn."""
+    ANNOUNCING = "announcing"
+    """For the destination to set the flow's packets aside; only where it keeps any."""
+    DIVERTING = "diverting"
+    """For the switch to have written the rule to the destination, which keeps the packets."""
     HOLDING = "holding"
     """For the switch to have written the rule that holds it."""
     EXPORTING = "exporting"
@@ -26,14 +30,20 @@ class Phase(Enum):
     """For the source to have deleted its state."""
     SETTLING = "settling"
     """For the barrier behind the last packet that was held."""
+    ADMITTING = "admitting"
+    """For the destination to have processed what it has set aside."""
     MOVED = "moved"
     """End: the destination has state and packets."""
     FORWARDING = "forwarding"
     """End: moved, but the switch refuses the rule; packets pass through the controller."""
+    WITHDRAWING = "withdrawing"
+    """Rolling back, for the answer of the destination that was asked to set packets aside."""
     ABANDONING = "abandoning"
-    """Rolling back, for the hold rule to be written before it can be replaced."""
+    """Rolling back, for the first rule to be written before it can be replaced."""
     RESTORING = "restoring"
     """Rolling back, for the switch to have written the rule to the source."""
+    RECALLING = "recalling"
+    """Rolling back, for the destination to have given back what it has set aside."""
     CLEARING = "clearing"
     """Rolling back, for the destination to have deleted its copy."""
     UNWINDING = "unwinding"
@@ -54,6 +64,8 @@ class Event(Enum):
     """Its turn has come."""
     HELD = auto()
     """A packet of it came from the switch."""
+    ANNOUNCED = auto()
+    """The destination sets the flow's packets aside from now on."""
     WRITTEN = auto()
     """The switch has written the rule."""
     REFUSED = auto()
@@ -73,6 +85,12 @@ class Event(Enum):
     DELETED = auto()
     """The instance asked has deleted the state."""
     NOT_DELETED = auto()
+    """It has not, or has not said so."""
+    ADMITTED = auto()
+    """The destination has processed what it had set aside, and sets nothing aside any more."""
+    RECALLED = auto()
+    """The destination has given back what it had set aside, and sets nothing aside any more."""
+    NOT_RECALLED = auto()
     """It has not, or has not said so."""
     SETTLED = auto()
     """The barrier has come back."""
@@ -99,6 +117,12 @@ class Action(Enum):
     """Send the flow's buffered packets to the destination, in order."""
     RELEASE_TO_SOURCE = auto()
     """Send the flow's buffered packets to the source, in order."""
+    SET_ASIDE = auto()
+    """Have the destination set aside what comes to it directly: ANNOUNCED or FAILED."""
+    ADMIT = auto()
+    """Have the destination process that, behind what was passed to it: ADMITTED or FAILED."""
+    RECALL = auto()
+    """Have the destination give that back, for the source: RECALLED or NOT_RECALLED."""
     HOLD = auto()
     """Write the rule that holds the flow: WRITTEN, REFUSED or UNANSWERED."""
     STEER = auto()

@@ -6,14 +6,14 @@ Durations are in milliseconds. Times inside a move are offsets from its beginnin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from controlplane.migration.counts import BufferCounts, ControlCounts
-from controlplane.migration.options import Guarantee, Kind, Scope
+from controlplane.migration.options import Guarantee, KeepAt, Kind, Scope
 from controlplane.migration.phases import Phase
 from controlplane.migration.record import FlowRecord, Outcome
 
@@ -87,8 +87,10 @@ class OperationPhases(_Frozen):
 class FlowPhases(_Frozen):
     """How long the flows were in each phase."""
 
+    announce: Percentiles | None
+    """Until the destination set the flow's packets aside."""
     hold: Percentiles | None
-    """Until the switch had written the hold rule."""
+    """Until the switch had written the first rule: the hold, or the one to the destination."""
     marker: Percentiles | None
     """Until the source had read the marker and the first state of the batch came."""
     get: Percentiles | None
@@ -99,10 +101,12 @@ class FlowPhases(_Frozen):
     """Until the held packets had been handed to the switch."""
     steer: Percentiles | None
     """Until the switch had written the rule to the destination."""
+    admit: Percentiles | None
+    """Until the destination had processed what it had set aside."""
     delete: Percentiles | None
     """Until the source had deleted its state."""
     held: Percentiles | None
-    """From the hold rule asked for to the held packets released: the flow's downtime."""
+    """From the first rule asked for until its packets waited no more: the flow's downtime."""
 
 
 class FlowCounts(_Frozen):
@@ -197,6 +201,7 @@ class MoveReport(_Frozen):
     destination: str
     scope: Scope
     guarantee: Guarantee
+    keep_at: KeepAt
     rho: float | None
     parallelize: bool
     early_release: bool
@@ -257,73 +262,85 @@ def control_report(counts: ControlCounts) -> ControlReport:
     )
 
 
-def _between(records: Sequence[FlowRecord], first: Phase, second: Phase) -> Percentiles | None:
-    return Percentiles.of(
-        [
-            (record.entered_s[second] - record.entered_s[first]) * 1e3
-            for record in records
-            if first in record.entered_s and second in record.entered_s
-        ]
-    )
+def _first_s(record: FlowRecord, *phases: Phase) -> float | None:
+    """When the first of these phases was entered that was entered at all."""
+    return next((record.entered_s[phase] for phase in phases if phase in record.entered_s), None)
 
 
 def _imported_s(record: FlowRecord) -> float | None:
-    return record.entered_s.get(Phase.IMPORTED, record.entered_s.get(Phase.STEERING))
+    return _first_s(record, Phase.IMPORTED, Phase.STEERING, Phase.ADMITTING)
+
+
+def _steered_s(record: FlowRecord) -> float | None:
+    if Phase.STEERING not in record.entered_s:
+        return None
+    if record.state.rules.aside:
+        return _first_s(record, Phase.SETTLING)
+    return _first_s(record, Phase.DELETING, Phase.SETTLING, Phase.MOVED)
+
+
+def _admitted_s(record: FlowRecord) -> float | None:
+    if Phase.ADMITTING not in record.entered_s:
+        return None
+    return _first_s(record, Phase.DELETING, Phase.MOVED)
+
+
+def _free_s(record: FlowRecord) -> float | None:
+    """When the flow's packets no longer waited."""
+    if record.state.rules.aside:
+        return _admitted_s(record)
+    return record.released_s or None
+
+
+def _lasted(
+    records: Sequence[FlowRecord],
+    first: Callable[[FlowRecord], float | None],
+    then: Callable[[FlowRecord], float | None],
+) -> Percentiles | None:
+    times = [(first(record), then(record)) for record in records]
+    return Percentiles.of(
+        [(then_s - first_s) * 1e3 for first_s, then_s in times if first_s and then_s]
+    )
 
 
 def flow_phases(records: Sequence[FlowRecord]) -> FlowPhases:
     """The distributions of the flows' phases."""
-    got = [r for r in records if r.marker_read_s and Phase.EXPORTING in r.entered_s]
-    exported_s = {id(record): _exported_s(record) for record in got}
-    steered = [r for r in records if r.released_s and Phase.STEERING in r.entered_s]
-    held = [r for r in records if r.released_s and Phase.HOLDING in r.entered_s]
-    put = [r for r in records if Phase.IMPORTING in r.entered_s and _imported_s(r) is not None]
+
+    def entered(*phases: Phase) -> Callable[[FlowRecord], float | None]:
+        return lambda record: _first_s(record, *phases)
+
+    def marker_read_s(record: FlowRecord) -> float | None:
+        return record.marker_read_s or None
+
+    def released_s(record: FlowRecord) -> float | None:
+        return record.released_s if Phase.STEERING in record.entered_s else None
+
+    begun = entered(Phase.HOLDING, Phase.DIVERTING)
     return FlowPhases(
-        hold=_between(records, Phase.HOLDING, Phase.EXPORTING),
-        marker=Percentiles.of(
-            [(r.marker_read_s - r.entered_s[Phase.EXPORTING]) * 1e3 for r in got]
-        ),
-        get=Percentiles.of(
-            [
-                (then_s - r.marker_read_s) * 1e3
-                for r in got
-                if (then_s := exported_s[id(r)]) is not None
-            ]
-        ),
-        put=Percentiles.of(
-            [
-                (then_s - r.entered_s[Phase.IMPORTING]) * 1e3
-                for r in put
-                if (then_s := _imported_s(r)) is not None
-            ]
-        ),
-        release=Percentiles.of(
-            [(r.released_s - r.entered_s[Phase.STEERING]) * 1e3 for r in steered]
-        ),
-        steer=_between(records, Phase.STEERING, Phase.DELETING),
-        delete=Percentiles.of(
-            [
-                (then_s - r.entered_s[Phase.DELETING]) * 1e3
-                for r in records
-                if Phase.DELETING in r.entered_s and (then_s := deleted_s(r)) is not None
-            ]
-        ),
-        held=Percentiles.of([(r.released_s - r.entered_s[Phase.HOLDING]) * 1e3 for r in held]),
+        announce=_lasted(records, entered(Phase.ANNOUNCING), begun),
+        hold=_lasted(records, begun, entered(Phase.EXPORTING)),
+        marker=_lasted(records, entered(Phase.EXPORTING), marker_read_s),
+        get=_lasted(records, marker_read_s, _exported_s),
+        put=_lasted(records, entered(Phase.IMPORTING), _imported_s),
+        release=_lasted(records, entered(Phase.STEERING), released_s),
+        steer=_lasted(records, entered(Phase.STEERING), _steered_s),
+        admit=_lasted(records, entered(Phase.ADMITTING), _admitted_s),
+        delete=_lasted(records, entered(Phase.DELETING), deleted_s),
+        held=_lasted(records, begun, _free_s),
     )
 
 
 def _exported_s(record: FlowRecord) -> float | None:
-    for phase in (Phase.EXPORTED, Phase.IMPORTING, Phase.STEERING):
-        if phase in record.entered_s:
-            return record.entered_s[phase]
-    return None
+    return _first_s(record, Phase.EXPORTED, Phase.IMPORTING, Phase.STEERING, Phase.ADMITTING)
 
 
 def deleted_s(record: FlowRecord) -> float | None:
     """When the source had deleted the state of a flow; None if it has not."""
     if Phase.DELETING not in record.entered_s:
         return None
-    return record.entered_s.get(Phase.SETTLING, record.entered_s.get(Phase.MOVED))
+    if record.state.rules.aside:
+        return _first_s(record, Phase.MOVED)
+    return _first_s(record, Phase.SETTLING, Phase.MOVED)
 
 
 def flow_report(record: FlowRecord, begin_s: float) -> FlowReport:
@@ -338,16 +355,14 @@ def flow_report(record: FlowRecord, begin_s: float) -> FlowReport:
         outcome=record.outcome,
         phase=record.state.phase.value,
         reason=record.state.reason,
-        hold_ms=offset(entered_s.get(Phase.HOLDING)),
-        held_ms=offset(entered_s.get(Phase.EXPORTING)) if Phase.HOLDING in entered_s else None,
+        hold_ms=offset(_first_s(record, Phase.HOLDING, Phase.DIVERTING)),
+        held_ms=(
+            offset(entered_s.get(Phase.EXPORTING)) if record.state.rules.is_loss_free else None
+        ),
         exported_ms=offset(_exported_s(record)),
         in_place_ms=offset(_imported_s(record)) if Phase.IMPORTING in entered_s else None,
-        released_ms=offset(record.released_s),
-        steered_ms=offset(
-            entered_s.get(Phase.DELETING, entered_s.get(Phase.SETTLING))
-            if Phase.STEERING in entered_s
-            else None
-        ),
+        released_ms=offset(_free_s(record)),
+        steered_ms=offset(_steered_s(record)),
         deleted_ms=offset(deleted_s(record)),
         buffered_packets=record.buffered_packets,
         buffered_bytes=record.buffered_bytes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from controlplane.migration.options import Guarantee, Kind, MoveOptions, Scope
+from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions, Scope
 from controlplane.migration.report import MoveReport
 
 
@@ -20,6 +20,7 @@ class MoveRequest(_Frozen):
     destination: str
     scope: Scope = Scope.PER_FLOW
     guarantee: Guarantee = Guarantee.LOSS_FREE
+    keep_at: KeepAt = KeepAt.CONTROLLER
     rho: float | None = None
     """Share of the active bytes; for move-elephant. None: as configured."""
     parallelize: bool = True

@@ -5,7 +5,8 @@
  * connects them, each a queue in order. Packets are numbers; an instance's state is the set
  * of packets that it has processed.
  *
- * Parameters, with -D: PACKETS, FAULTS, CANCELS, HOLDS, PARALLELIZE, EARLY_RELEASE, ABSENT.
+ * Parameters, with -D: PACKETS, FAULTS, CANCELS, HOLDS, DIVERTS, ASIDE, PARALLELIZE,
+ * EARLY_RELEASE, ABSENT.
  */
 
 #ifndef PACKETS
@@ -20,6 +21,12 @@
 #ifndef HOLDS
 #define HOLDS 1
 #endif
+#ifndef DIVERTS
+#define DIVERTS 0
+#endif
+#ifndef ASIDE
+#define ASIDE 0
+#endif
 #ifndef PARALLELIZE
 #define PARALLELIZE 1
 #endif
@@ -30,12 +37,16 @@
 #define ABSENT 0
 #endif
 
+#define loss_free (HOLDS || DIVERTS)
 #define holds HOLDS
+#define diverts DIVERTS
+#define aside ASIDE
 #define parallelize PARALLELIZE
 #define early_release EARLY_RELEASE
 
 #define ROOM (PACKETS + 2)
 #define ALL ((1 << PACKETS) - 1)
+#define DETOUR 50 /* added to a packet that does not come straight from its host */
 #define MARKER 100
 #define BARRIER 101
 
@@ -50,15 +61,19 @@ chan kept = [PACKETS] of { byte };
 
 /* What is asked, and what is answered; each call by itself, so that they overtake each other. */
 chan writes = [3] of { mtype:place };
-bool export_asked, import_asked;
+bool export_asked, import_asked, announce_asked, admit_asked, recall_asked;
 byte source_deletes, destination_deletes;
 
-bool marker_read;
+bool marker_read, destination_marker_read;
+bool sets_aside;
+chan waiting = [PACKETS] of { byte }; /* what the destination has set aside */
+bool gave_up; /* the destination failed with what it had set aside */
+bool out_of_order;
 bool source_has = !ABSENT, destination_has;
 byte source, destination, chunk;
 byte sent, faults = FAULTS, cancels = CANCELS;
 byte packet; /* the one that the machine is being told of */
-bool absent, put, passed;
+bool absent, put, passed, ruled;
 
 #include "machine.pml"
 
@@ -68,23 +83,31 @@ chan answers = [4] of { mtype:event };          /* of the switch, to writes */
 chan export_answers = [1] of { mtype:event };
 chan import_answers = [2] of { mtype:event };
 chan delete_answers = [4] of { mtype:event };
+chan aside_answers = [2] of { mtype:event };
 
 /* --- the machine's actions ------------------------------------------------------ */
 
 inline release_all(to) {
     do
-    :: len(kept) > 0 -> kept?packet; from_controller!to, packet;
+    :: len(kept) > 0 && to == SOURCE -> kept?packet; from_controller!to, packet;
+    :: len(kept) > 0 && to != SOURCE -> kept?packet; from_controller!to, packet + DETOUR;
     :: len(kept) == 0 -> break;
     od
 }
 
 inline keep() { kept!packet; }
-inline pass_to_destination() { passed = true; from_controller!DESTINATION, packet; }
+inline pass_to_destination() { passed = true; from_controller!DESTINATION, packet + DETOUR; }
 inline pass_to_source() { from_controller!SOURCE, packet; }
 inline release_to_destination() { passed = passed || len(kept) > 0; release_all(DESTINATION); }
 inline release_to_source() { release_all(SOURCE); }
-inline hold() { writes!CONTROLLER; }
-inline steer() { writes!DESTINATION; }
+inline hold() { ruled = true; writes!CONTROLLER; }
+inline steer() { ruled = true; writes!DESTINATION; }
+inline marker_to_destination() {
+    destination_marker_read = false; from_controller!DESTINATION, MARKER;
+}
+inline set_aside() { announce_asked = true; }
+inline admit() { marker_to_destination(); admit_asked = true; }
+inline recall() { marker_to_destination(); recall_asked = true; }
 inline restore() { writes!SOURCE; }
 inline export() { from_controller!SOURCE, MARKER; export_asked = true; }
 inline import() { import_asked = true; }
@@ -102,6 +125,10 @@ inline take(event) {
     :: event == E_IN_PLACE -> take_in_place();
     :: event == E_FAILED -> take_failed();
     :: event == E_DELETED -> take_deleted();
+    :: event == E_ANNOUNCED -> take_announced();
+    :: event == E_ADMITTED -> take_admitted();
+    :: event == E_RECALLED -> take_recalled();
+    :: event == E_NOT_RECALLED -> take_not_recalled();
     fi
 }
 
@@ -126,6 +153,7 @@ end_of_events:
     :: atomic { export_answers?event -> take(event); }
     :: atomic { import_answers?event -> take(event); }
     :: atomic { delete_answers?event -> take(event); }
+    :: atomic { aside_answers?event -> take(event); }
     :: atomic { phase == P_EXPORTED || phase == P_IMPORTED -> take_proceed(); }
     :: atomic { cancels > 0 && !AT_AN_END -> cancels--; take_cancel(); }
     :: atomic { faults > 0 && ASKED -> faults--; take_timeout(); }
@@ -178,7 +206,7 @@ end_of_packets:
         :: what != MARKER && source_has ->
             assert(!(source & (1 << what))); /* processed once */
             source = source | (1 << what);
-        :: what != MARKER && !source_has -> destination_port!what; /* bounced */
+        :: what != MARKER && !source_has -> destination_port!what + DETOUR; /* bounced */
         fi }
     :: atomic { export_asked && marker_read ->
         export_asked = false;
@@ -193,16 +221,57 @@ end_of_packets:
     od
 }
 
+inline process(number) {
+    assert(!(destination & (1 << (number))));
+    out_of_order = out_of_order || (destination >> (number)) != 0;
+    destination = destination | (1 << (number)); destination_has = true;
+}
+
+inline give_up() {
+    gave_up = true; sets_aside = false;
+    do
+    :: len(waiting) > 0 -> waiting?what;
+    :: len(waiting) == 0 -> break;
+    od
+}
+
 active proctype destination_instance() {
     byte what;
 end_of_packets:
     do
     :: atomic { destination_port?what ->
-        assert(!(destination & (1 << what)));
-        destination = destination | (1 << what); destination_has = true; }
+        if
+        :: what == MARKER -> destination_marker_read = true;
+        :: what != MARKER && sets_aside && what < DETOUR -> waiting!what;
+        :: what != MARKER && !(sets_aside && what < DETOUR) -> process(what % DETOUR);
+        fi }
+    :: atomic { announce_asked ->
+        announce_asked = false;
+        if
+        :: sets_aside = true; aside_answers!E_ANNOUNCED;
+        :: faults > 0 -> faults--; aside_answers!E_FAILED;
+        fi }
+    :: atomic { admit_asked && destination_marker_read ->
+        admit_asked = false; sets_aside = false;
+        do
+        :: len(waiting) > 0 -> waiting?what; process(what);
+        :: len(waiting) == 0 -> break;
+        od;
+        aside_answers!E_ADMITTED; }
+    :: atomic { recall_asked && destination_marker_read ->
+        recall_asked = false; sets_aside = false;
+        do
+        :: len(waiting) > 0 -> waiting?what; from_controller!SOURCE, what;
+        :: len(waiting) == 0 -> break;
+        od;
+        aside_answers!E_RECALLED; }
+    :: atomic { admit_asked && faults > 0 ->
+        faults--; admit_asked = false; give_up(); aside_answers!E_FAILED; }
+    :: atomic { recall_asked && faults > 0 ->
+        faults--; recall_asked = false; give_up(); aside_answers!E_NOT_RECALLED; }
     :: atomic { import_asked ->
         import_asked = false;
-        assert(!destination_has || !holds); /* nothing came before the state */
+        assert(!destination_has || !loss_free); /* nothing came before the state */
         destination = chunk; destination_has = true; import_answers!E_IN_PLACE; }
     :: atomic { import_asked && faults > 0 ->
         faults--; import_asked = false; import_answers!E_FAILED; }
@@ -221,6 +290,13 @@ active proctype at_rest() {
     timeout ->
     assert(AT_AN_END);
     assert(len(kept) == 0);
-    assert(!(source_has && destination_has) || (!holds && faults < FAULTS));
-    assert(!holds || (source | destination) == ALL);
+    assert(len(waiting) == 0 && !sets_aside);
+    if
+    :: gave_up -> skip; /* what waited there is lost with it */
+    :: diverts && phase == P_RETURNING -> skip; /* the switch leaves the traffic where it is */
+    :: else ->
+        assert(!(source_has && destination_has) || (!loss_free && faults < FAULTS));
+        assert(!loss_free || (source | destination) == ALL);
+        assert(!aside || phase != P_MOVED || !out_of_order);
+    fi
 }

@@ -13,7 +13,9 @@ from nf.runtime.function import NetworkFunction, State
 from nf.runtime.markers import MarkerLog
 from nf.runtime.packet import Packet
 from nf.runtime.port import Port
-from nf.southbound.inband import mark_bounce, parse_marker
+from nf.runtime.set_aside import SetAside, SetAsideOptions
+from nf.southbound.flow import FiveTuple
+from nf.southbound.inband import is_detour, mark_bounce, parse_marker
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ class Instance(Generic[State]):
 
     A frame of a flow that has state, or may have, is processed and sent back as it is.
     Otherwise it is bounced. A marker is swallowed. Anything that is not well-formed
-    IPv4 is sent back untouched.
+    IPv4 is sent back untouched. What is set aside is processed, or handed to the
+    controller, later.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Instance(Generic[State]):
         self.port = port
         self.table = FlowTable(function, options)
         self.markers = MarkerLog()
+        self.set_aside = SetAside(SetAsideOptions())
         self.clock = WallClock()
         self.packets = 0
         """Frames read, markers included."""
@@ -73,7 +77,11 @@ class Instance(Generic[State]):
         loop.add_reader(self.port.fileno(), self._read_frames)
         try:
             while True:
-                more = self.table.expire(self.clock.now_us(), _EXPIRY_BATCH)
+                now_us = self.clock.now_us()
+                for flow in self.set_aside.forgotten(now_us):
+                    _log.warning("%s was set aside and forgotten: its packets go on", flow)
+                    self.admit(flow)
+                more = self.table.expire(now_us, _EXPIRY_BATCH)
                 await asyncio.sleep(0 if more else _EXPIRY_INTERVAL_S)
         finally:
             loop.remove_reader(self.port.fileno())
@@ -102,6 +110,9 @@ class Instance(Generic[State]):
                 return False
             self.uninspected += 1
             return True
+        if self.set_aside and packet.key in self.set_aside and not is_detour(frame):
+            # Without room for it, it goes on unprocessed.
+            return not self.set_aside.add(packet.key, frame)
         state = self.table.state_for(packet, now_us)
         if state is None:
             if self.table.no_new_state:
@@ -119,3 +130,13 @@ class Instance(Generic[State]):
             if self.faults <= _FAULTS_LOGGED:
                 _log.exception("%s failed on a packet of %s", self.function.name, state.flow)
         return True
+
+    def admit(self, flow: FiveTuple) -> int:
+        """Processes what of a flow was set aside, in order; how many packets that were."""
+        frames = self.set_aside.take(flow)
+        now_us = self.clock.now_us()
+        for frame in frames:
+            buffer = memoryview(bytearray(frame))
+            if self.handle(buffer, now_us) and self.port.transmit(buffer):
+                self.returned += 1
+        return len(frames)

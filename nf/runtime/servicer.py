@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _LIST_PIECE = 1000  # flows in one message
 _EXPORT_PIECE = 32  # states in one message; between two, packets get their turn
+_RECALL_PIECE = 256  # frames in one message
 _SECOND_US = 1_000_000
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[object, object]"
@@ -92,6 +94,40 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
         flows = await _flows(request.flows, context)
         return pb.DelPerflowReply(deleted=sum(map(self._instance.table.delete, flows)))
 
+    async def SetAside(  # noqa: N802
+        self, request: pb.SetAsideRequest, context: _Context
+    ) -> pb.SetAsideReply:
+        """Holds for every frame that has not been read yet."""
+        instance = self._instance
+        instance.set_aside.begin(await _flows(request.flows, context), instance.clock.now_us())
+        return pb.SetAsideReply()
+
+    async def Admit(  # noqa: N802
+        self, request: pb.AdmitRequest, context: _Context
+    ) -> pb.AdmitReply:
+        """Processes; between two flows, other packets get their turn."""
+        flows = await _flows(request.flows, context)
+        if request.marker:
+            await self._instance.markers.wait(request.marker)
+        packets = 0
+        for flow in flows:
+            packets += self._instance.admit(flow)
+            await asyncio.sleep(0)
+        return pb.AdmitReply(packets=packets)
+
+    async def Recall(  # noqa: N802
+        self, request: pb.RecallRequest, context: _Context
+    ) -> AsyncGenerator[pb.RecalledPackets]:
+        """Gives back; a flow of which nothing waits is left out."""
+        flows = await _flows(request.flows, context)
+        if request.marker:
+            await self._instance.markers.wait(request.marker)
+        for flow in flows:
+            frames = self._instance.set_aside.take(flow)
+            for first in range(0, len(frames), _RECALL_PIECE):
+                piece = frames[first : first + _RECALL_PIECE]
+                yield pb.RecalledPackets(flow=flow.to_message(), frames=piece)
+
     async def SetMode(  # noqa: N802
         self, request: pb.SetModeRequest, context: _Context
     ) -> pb.SetModeReply:
@@ -122,6 +158,9 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
             uninspected=instance.uninspected,
             unsent=port.unsent,
             faults=instance.faults,
+            set_aside=instance.set_aside.count,
+            waiting=instance.set_aside.waiting,
+            not_set_aside=instance.set_aside.refused,
         )
 
 

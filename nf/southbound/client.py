@@ -283,6 +283,35 @@ class InstanceClient:
         reply = await self._ask(self._stub.DelPerflow, request, timeout_s)
         return reply.deleted
 
+    async def set_aside(
+        self, flows: Iterable[FiveTuple], *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> None:
+        """Has packets of these flows wait in the instance, from when this returns."""
+        request = pb.SetAsideRequest(flows=[flow.to_message() for flow in flows])
+        await self._ask(self._stub.SetAside, request, timeout_s)
+
+    async def admit(
+        self, flows: Iterable[FiveTuple], *, marker: int = 0, timeout_s: float = CALL_TIMEOUT_S
+    ) -> int:
+        """Has it process what waits, behind a marker if any; how many packets that were."""
+        messages = [flow.to_message() for flow in flows]
+        request = pb.AdmitRequest(marker=marker, flows=messages)
+        return (await self._ask(self._stub.Admit, request, timeout_s)).packets
+
+    async def recall(
+        self, flows: Iterable[FiveTuple], *, marker: int = 0, timeout_s: float = CALL_TIMEOUT_S
+    ) -> dict[FiveTuple, list[bytes]]:
+        """Takes back what waits, behind a marker if any: the frames of each flow, in order."""
+        messages = [flow.to_message() for flow in flows]
+        call = self._stub.Recall(pb.RecallRequest(marker=marker, flows=messages), timeout=timeout_s)
+        frames: dict[FiveTuple, list[bytes]] = {}
+        try:
+            async for part in call:
+                frames.setdefault(FiveTuple.from_message(part.flow), []).extend(part.frames)
+        except AioRpcError as error:
+            raise _error(self.name, error) from None
+        return frames
+
     async def set_no_new_state(
         self, no_new_state: bool, *, marker: int = 0, timeout_s: float = CALL_TIMEOUT_S
     ) -> None:

@@ -6,19 +6,27 @@ the switch sent to it before. The instance swallows it.
 
 A bounce is a packet that an instance hands back unprocessed: the same frame, of the
 same length, with an address of its own as its destination MAC address.
+
+A detour is a packet that does not come straight from its host: another instance has
+bounced it, or the controller has kept it and passed it on. It has a destination MAC
+address of its own, too, so that an instance that sets the packets of a flow aside can
+tell it from those that are to wait behind it.
 """
 
 from __future__ import annotations
 
 import struct
 
-from nf.southbound.p4_constants import BOUNCE_ADDRESS, MARKER_ETHERTYPE
+from nf.southbound.p4_constants import BOUNCE_ADDRESS, DETOUR_ADDRESS, MARKER_ETHERTYPE
 
 Buffer = bytes | bytearray | memoryview
 """A frame, wherever its bytes are."""
 
 BOUNCE_MAC = BOUNCE_ADDRESS.to_bytes(6, "big")
 """Destination MAC address of a packet handed back."""
+
+DETOUR_MAC = DETOUR_ADDRESS.to_bytes(6, "big")
+"""Destination MAC address of a packet that has come by a detour."""
 
 MAX_MARKER = (1 << 64) - 1
 
@@ -54,3 +62,13 @@ def is_bounce(frame: Buffer) -> bool:
 def mark_bounce(frame: bytearray | memoryview) -> None:
     """Turns a frame into a bounce, in place."""
     frame[:_MAC_BYTES] = BOUNCE_MAC
+
+
+def is_detour(frame: Buffer) -> bool:
+    """Whether a frame has come by way of the controller or of another instance."""
+    return bytes(frame[:_MAC_BYTES]) == DETOUR_MAC
+
+
+def detoured(frame: bytes) -> bytes:
+    """The frame as the controller passes it on."""
+    return DETOUR_MAC + frame[_MAC_BYTES:]

@@ -14,9 +14,10 @@ from controlplane.p4_constants import BUCKETS
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
-from nf.southbound.inband import parse_marker
+from nf.southbound.inband import is_detour, parse_marker
 
-_PACKET = struct.Struct("!IIII")  # a value parse_marker never takes for a marker
+_PACKET = struct.Struct("!6sI4xI")  # what parse_marker never takes for a marker
+_STRAIGHT = b"\x02" * 6
 
 
 def flow_of(number: int) -> FiveTuple:
@@ -25,11 +26,11 @@ def flow_of(number: int) -> FiveTuple:
 
 
 def frame_of(flow: FiveTuple, sequence: int) -> bytes:
-    return _PACKET.pack(flow.low_port, sequence, 0, 0)
+    return _PACKET.pack(_STRAIGHT, flow.low_port, sequence)
 
 
 def packet_of(frame: bytes) -> tuple[FiveTuple, int]:
-    number, sequence, _, _ = _PACKET.unpack(frame)
+    _, number, sequence = _PACKET.unpack(frame)
     return flow_of(number), sequence
 
 
@@ -61,6 +62,8 @@ class ModelInstance:
         self.port: asyncio.Queue[bytes] = asyncio.Queue()
         self.bounces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
         """What it hands back, with its number; the switch takes it."""
+        self.waiting: dict[FiveTuple, list[bytes]] = {}
+        """What it has set aside."""
         self.down = False
         self.hung = asyncio.Event()
         """Unset: puts and gets are not answered."""
@@ -87,13 +90,20 @@ class ModelInstance:
                 self._marker_read.set()
                 self._marker_read = asyncio.Event()
                 continue
-            flow, sequence = packet_of(frame)
-            if flow in self.flows:
-                self.flows[flow].append(sequence)
-            elif self.no_new_state:
-                await self.bounces.put((self.id, frame))
+            flow, _ = packet_of(frame)
+            if flow in self.waiting and not is_detour(frame):
+                self.waiting[flow].append(frame)
             else:
-                self.flows[flow] = [sequence]
+                self._process(frame)
+
+    def _process(self, frame: bytes) -> None:
+        flow, sequence = packet_of(frame)
+        if flow in self.flows:
+            self.flows[flow].append(sequence)
+        elif self.no_new_state:
+            self.bounces.put_nowait((self.id, frame))
+        else:
+            self.flows[flow] = [sequence]
 
     def _check(self) -> None:
         if self.down:
@@ -160,6 +170,34 @@ class ModelInstance:
     async def delete_perflow(self, flows: Iterable[FiveTuple]) -> int:
         await self._answer()
         return sum(self.flows.pop(flow, None) is not None for flow in flows)
+
+    async def set_aside(self, flows: Iterable[FiveTuple]) -> None:
+        await self._answer()
+        for flow in flows:
+            self.waiting.setdefault(flow, [])
+
+    async def _read(self, marker: int) -> None:
+        async with asyncio.timeout(5):
+            while marker and marker not in self._markers:
+                await self._marker_read.wait()
+
+    async def admit(self, flows: Iterable[FiveTuple], *, marker: int = 0) -> int:
+        await self._answer()
+        await self._read(marker)
+        count = 0
+        for flow in flows:
+            for frame in self.waiting.pop(flow, []):
+                self._process(frame)
+                count += 1
+            await self._delays.some()
+        return count
+
+    async def recall(
+        self, flows: Iterable[FiveTuple], *, marker: int = 0
+    ) -> dict[FiveTuple, list[bytes]]:
+        await self._answer()
+        await self._read(marker)
+        return {flow: self.waiting.pop(flow) for flow in flows if flow in self.waiting}
 
     async def set_no_new_state(self, no_new_state: bool, *, marker: int = 0) -> None:
         await self._answer()

@@ -37,6 +37,7 @@ from controlplane.p4_constants import (
 from controlplane.switch.entries import Operation
 from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.flow import FiveTuple
+from nf.southbound.inband import detoured
 
 GROUP = 1
 
@@ -117,7 +118,7 @@ class ModelSwitch:
             self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 1, 0, frame))
         else:
             self.seen.add((flow, owner))
-            self.instances[owner].port.put_nowait(frame)
+            self.instances[owner].port.put_nowait(detoured(frame))
 
     def _packet_out(self, packet: PacketOut) -> None:
         if packet.kind == PACKET_OUT_BARRIER:

@@ -41,6 +41,13 @@ class World:
     destination_port: tuple[int | str, ...] = ()
     source: Packets | None = ()
     destination: Packets | None = None
+    aside: bool = False
+    """The destination sets aside what is not tagged: bounces and what the controller passes."""
+    waiting: Packets = ()
+    """What it has set aside."""
+    destination_marker_read: bool = False
+    destination_failed: bool = False
+    """With what it had set aside."""
     buffer: Packets = ()
     marker_read: bool = False
     asked: tuple[tuple[str, str | Packets | None], ...] = ()
@@ -97,6 +104,12 @@ class World:
                 return world._ask("export")
             case Action.IMPORT:
                 return self._ask("import", self.chunk)
+            case Action.SET_ASIDE:
+                return self._ask("set aside")
+            case Action.ADMIT | Action.RECALL:
+                packets = (*self.from_controller, (DESTINATION, MARKER))
+                world = replace(self, from_controller=packets, destination_marker_read=False)
+                return world._ask("admit" if action is Action.ADMIT else "recall")
             case Action.DELETE_AT_SOURCE:
                 return self._ask("delete", SOURCE)
             case Action.DELETE_AT_DESTINATION:
@@ -145,6 +158,16 @@ def successors(world: World, packets: int) -> Iterator[World]:
             yield world.answered(index).event(Event.WRITTEN)
         elif what == "export":
             yield from _source_answers(world, index)
+        elif what == "set aside":
+            yield replace(world.answered(index), aside=True)._ask("announced")  # pyright: ignore[reportPrivateUsage]
+            if world.faults:
+                yield replace(world.answered(index), faults=world.faults - 1).event(Event.FAILED)
+        elif what == "announced":
+            yield world.answered(index).event(Event.ANNOUNCED)
+        elif what == "admit":
+            yield from _destination_admits(world, index)
+        elif what == "recall":
+            yield from _destination_gives_back(world, index)
         elif what == "import":
             assert isinstance(argument, tuple)
             yield from _destination_answers(world, index, argument)
@@ -174,7 +197,8 @@ def _switch_takes(world: World) -> World:
     if to == SOURCE:
         return replace(world, source_port=(*world.source_port, what))
     if to == DESTINATION:
-        return replace(world, destination_port=(*world.destination_port, what))
+        tagged = what if isinstance(what, str) else ~what
+        return replace(world, destination_port=(*world.destination_port, tagged))
     return replace(world, to_controller=(*world.to_controller, what))
 
 
@@ -185,18 +209,39 @@ def _source_reads(world: World) -> World:
         return replace(world, marker_read=True)
     if world.source is None:
         # It refuses new state: the switch hands the packet to the bucket's new owner.
-        return replace(world, destination_port=(*world.destination_port, head))
+        return replace(world, destination_port=(*world.destination_port, ~head))
     return replace(world, source=(*world.source, head))
 
 
 def _destination_reads(world: World) -> World:
     head, *rest = world.destination_port
-    assert isinstance(head, int)
-    return replace(
-        world,
-        destination_port=tuple(rest),
-        destination=(*(world.destination or ()), head),
-    )
+    world = replace(world, destination_port=tuple(rest))
+    if isinstance(head, str):
+        return replace(world, destination_marker_read=True)
+    if world.aside and head >= 0:
+        return replace(world, waiting=(*world.waiting, head))
+    packet = head if head >= 0 else ~head
+    return replace(world, destination=(*(world.destination or ()), packet))
+
+
+def _destination_admits(world: World, index: int) -> Iterator[World]:
+    rest = replace(world.answered(index), aside=False, waiting=())
+    if world.destination_marker_read:
+        processed = (*(world.destination or ()), *world.waiting)
+        has_state = world.destination is not None or world.waiting
+        admitted = replace(rest, destination=processed if has_state else None)
+        yield admitted.event(Event.ADMITTED)
+    if world.faults:
+        yield replace(rest, faults=world.faults - 1, destination_failed=True).event(Event.FAILED)
+
+
+def _destination_gives_back(world: World, index: int) -> Iterator[World]:
+    rest = replace(world.answered(index), aside=False, waiting=())
+    if world.destination_marker_read:
+        yield rest._release(SOURCE, world.waiting).event(Event.RECALLED)  # pyright: ignore[reportPrivateUsage]
+    if world.faults:
+        failed = replace(rest, faults=world.faults - 1, destination_failed=True)
+        yield failed.event(Event.NOT_RECALLED)
 
 
 def _controller_takes(world: World) -> Iterator[World]:
@@ -248,6 +293,12 @@ def complaint(world: World) -> str | None:
         return f"stuck in {world.flow.phase.value}"
     if world.buffer:
         return "packets are left in the buffer"
+    if world.waiting or world.aside:
+        return "packets are set aside for ever"
+    if world.destination_failed:
+        return None
+    if world.flow.rules.diverts and world.flow.phase is Phase.RETURNING:
+        return None  # the switch has not taken the traffic from the destination again
     if world.source is not None and world.destination is not None:
         return "the state is in two places"
     processed = world.source if world.source is not None else world.destination
@@ -255,6 +306,12 @@ def complaint(world: World) -> str | None:
         return "the state is lost" if world.sent or not world.flow.absent else None
     if sorted(processed) != list(range(world.sent)):
         return f"processed {processed} of {world.sent} packets"
+    if (
+        world.flow.rules.aside
+        and world.flow.phase is Phase.MOVED
+        and list(processed) != sorted(processed)
+    ):
+        return f"processed out of order: {processed}"
     for place in (SOURCE, DESTINATION):
         released = [packet for to, packet in world.released if to == place]
         if released != sorted(released):

@@ -13,7 +13,7 @@ from migration_model import GROUP, Model, ModelDetector
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
 from controlplane.migration.move import Move
-from controlplane.migration.options import Guarantee, Kind, Limits, MoveOptions
+from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule, Member
 from controlplane.migration.report import MoveState
 
@@ -28,6 +28,12 @@ LIMITS = Limits(
 )
 FLOWS = [flow_of(number) for number in range(1, 25)]
 DEADLINE_S = 20
+WAITING = [
+    (KeepAt.CONTROLLER, Guarantee.LOSS_FREE),
+    (KeepAt.CONTROLLER, Guarantee.ORDER_PRESERVING),
+    (KeepAt.DESTINATION, Guarantee.LOSS_FREE),
+]
+"""The ways in which packets wait."""
 
 
 @contextlib.asynccontextmanager
@@ -95,6 +101,36 @@ async def test_move_is_loss_free_under_load(
         assert engine.status().unknown_packets == 0
 
 
+@pytest.mark.parametrize(("keep_at", "guarantee"), WAITING[1:])
+@pytest.mark.parametrize("early_release", [True, False])
+@pytest.mark.parametrize("seed", range(12))
+async def test_order_is_kept_under_load(
+    seed: int, early_release: bool, keep_at: KeepAt, guarantee: Guarantee
+) -> None:
+    async with Model(seed, longest_delay=1 + seed % 6) as model, running(model) as engine:
+        await model.load(FLOWS, 100)
+        load = asyncio.create_task(model.load(FLOWS, 1500))
+        move = await engine.begin(
+            options(early_release=early_release, keep_at=keep_at, guarantee=guarantee)
+        )
+        await move.moved.wait()
+        await load
+        await model.quiet()
+        model.check()
+        assert not model.nf1.flows
+        assert all(packets == sorted(packets) for packets in model.nf2.flows.values())
+        assert not model.nf2.waiting
+        report = move.report(timeline=True)
+        assert report.flows.moved + report.flows.absent == report.flows.selected
+        held = report.buffer.packets + report.buffer.passed_packets
+        assert held == model.switch.held
+        assert (held > 0) == (keep_at is KeepAt.CONTROLLER)
+        assert report.flow_phases_ms.held is not None
+        assert report.flow_phases_ms.admit is not None
+        assert report.downtime_ms is not None
+        await finish(move)
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_move_elephant_leaves_mice_alone_and_drains(seed: int) -> None:
     elephants = FLOWS[:6]
@@ -150,11 +186,16 @@ async def test_move_and_move_back_restores_everything(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("after", [0, 3, 10, 30, 80, 200])
-async def test_cancel_at_any_time_loses_nothing(seed: int, after: int) -> None:
+@pytest.mark.parametrize(("keep_at", "guarantee"), WAITING)
+async def test_cancel_at_any_time_loses_nothing(
+    seed: int, after: int, keep_at: KeepAt, guarantee: Guarantee
+) -> None:
     async with Model(seed) as model, running(model) as engine:
         await model.load(FLOWS, 200)
         load = asyncio.create_task(model.load(FLOWS, 800))
-        move = await engine.begin(options(early_release=seed % 2 == 0))
+        move = await engine.begin(
+            options(early_release=seed % 2 == 0, keep_at=keep_at, guarantee=guarantee)
+        )
         for _ in range(after):
             await asyncio.sleep(0)
         with contextlib.suppress(MoveError):  # it is over already
@@ -163,6 +204,7 @@ async def test_cancel_at_any_time_loses_nothing(seed: int, after: int) -> None:
         await load
         await model.quiet()
         model.check()
+        assert not model.nf2.waiting
         assert not any(isinstance(rule, HoldRule) for rule in model.switch.rules.values())
 
 

@@ -21,19 +21,26 @@ from controlplane.migration.machine import (
 from controlplane.migration.phases import Event, Phase
 
 RULES = [
-    Rules(holds=holds, parallelize=parallelize, early_release=early_release)
-    for holds, parallelize, early_release in itertools.product((True, False), repeat=3)
+    *(
+        Rules(holds=not diverts, diverts=diverts, aside=True, parallelize=pace, early_release=pace)
+        for diverts, pace in itertools.product((True, False), repeat=2)
+    ),
+    *(
+        Rules(holds=holds, parallelize=parallelize, early_release=early_release)
+        for holds, parallelize, early_release in itertools.product((True, False), repeat=3)
+    ),
 ]
-HOLDING = [rules for rules in RULES if rules.holds]
+HOLDING = [rules for rules in RULES if rules.is_loss_free]
 
 
 def every_state(phase: Phase) -> list[State]:
     return [
-        State(rules, phase, put=put, absent=absent, passed=passed)
+        State(rules, phase, put=put, absent=absent, passed=passed, ruled=ruled)
         for rules in RULES
         for put in (True, False)
         for absent in (True, False)
         for passed in (0, 1)
+        for ruled in (True, False)
     ]
 
 
@@ -109,9 +116,12 @@ def test_every_interleaving_loses_nothing(
     assert worlds > 50
 
 
-@pytest.mark.parametrize("cancels", [0, 1])
-def test_every_interleaving_of_a_flow_without_state(cancels: int) -> None:
-    assert explore(begin(Rules(), faults=0, cancels=cancels, absent=True), 2) > 50
+@pytest.mark.parametrize("rules", HOLDING, ids=str)
+@pytest.mark.parametrize(("faults", "cancels"), [(0, 0), (0, 1), (1, 0)])
+def test_every_interleaving_of_a_flow_without_state(
+    rules: Rules, faults: int, cancels: int
+) -> None:
+    assert explore(begin(rules, faults=faults, cancels=cancels, absent=True), 2) > 50
 
 
 @settings(max_examples=400, deadline=None)

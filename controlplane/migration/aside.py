@@ -1,0 +1,88 @@
+"""What the destination sets aside, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from controlplane.migration.batcher import Batcher
+from controlplane.migration.counts import ControlCounts
+from controlplane.migration.marker import Marker
+from controlplane.migration.peers import Member
+from controlplane.migration.phases import Event
+from controlplane.migration.record import FlowRecord
+from controlplane.migration.services import Services
+from nf.southbound.client import SouthboundError
+
+_FLOWS = 256
+_AT_ONCE = 4
+
+
+class SetAsides:
+    """Asks the destination, for many flows at a time."""
+
+    def __init__(
+        self,
+        destination: Member,
+        services: Services,
+        counts: ControlCounts,
+        dispatch: Callable[[FlowRecord, Event, str], None],
+        give_back: Callable[[FlowRecord, bytes], None],
+    ) -> None:
+        """`give_back` takes the packets that come back from the destination, in order."""
+        self._destination = destination
+        self._services = services
+        self._counts = counts
+        self._dispatch = dispatch
+        self._give_back = give_back
+        self.announcements = Batcher(self._announce, max_batch=_FLOWS, at_once=_AT_ONCE)
+        self.admissions = Batcher(self._admit, max_batch=_FLOWS, at_once=_AT_ONCE)
+        self.recalls = Batcher(self._recall, max_batch=_FLOWS, at_once=_AT_ONCE)
+
+    async def _announce(self, batch: Sequence[FlowRecord]) -> None:
+        self._counts.southbound_calls += 1
+        event, reason = Event.ANNOUNCED, ""
+        try:
+            await self._destination.southbound.set_aside([record.flow for record in batch])
+        except SouthboundError as error:
+            event, reason = Event.FAILED, str(error)
+        self._tell(batch, event, reason)
+
+    async def _admit(self, batch: Sequence[FlowRecord]) -> None:
+        """Behind what the controller has passed on; it passes nothing on where it keeps nothing."""
+        holds = batch[0].state.rules.holds
+        marker = Marker(self._destination, self._services, self._counts) if holds else None
+        self._counts.southbound_calls += 1
+        event, reason = Event.ADMITTED, ""
+        try:
+            await self._destination.southbound.admit(
+                [record.flow for record in batch], marker=marker.number if marker else 0
+            )
+        except SouthboundError as error:
+            event, reason = Event.FAILED, f"packets may wait at the destination: {error}"
+        finally:
+            if marker:
+                marker.stop()
+        self._tell(batch, event, reason)
+
+    async def _recall(self, batch: Sequence[FlowRecord]) -> None:
+        """Behind the last packet that the switch has steered to the destination."""
+        marker = Marker(self._destination, self._services, self._counts)
+        self._counts.southbound_calls += 1
+        event, reason = Event.RECALLED, ""
+        try:
+            frames = await self._destination.southbound.recall(
+                [record.flow for record in batch], marker=marker.number
+            )
+        except SouthboundError as error:
+            event, reason = Event.NOT_RECALLED, f"packets may be lost at the destination: {error}"
+        else:
+            for record in batch:
+                for frame in frames.get(record.flow, ()):
+                    self._give_back(record, frame)
+        finally:
+            marker.stop()
+        self._tell(batch, event, reason)
+
+    def _tell(self, batch: Sequence[FlowRecord], event: Event, reason: str) -> None:
+        for record in batch:
+            self._dispatch(record, event, reason)
