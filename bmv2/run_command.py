@@ -10,6 +10,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from bmv2.embedded.p4runtime.tls import TlsOptions
 from bmv2.switch import EmbeddedSwitchOptions, SwitchError, serve
 
 
@@ -45,6 +46,15 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
         default="127.0.0.1:9559",
         help="where P4Runtime listens: host:port or unix:/path (127.0.0.1:9559)",
     )
+    run.add_argument("--grpc-server-ssl", action="store_true", help="P4Runtime over TLS")
+    run.add_argument("--grpc-server-cert", type=Path, help="PEM file of its certificate")
+    run.add_argument("--grpc-server-key", type=Path, help="PEM file of its private key")
+    run.add_argument("--grpc-server-cacert", type=Path, help="PEM file of its clients' CA")
+    run.add_argument(
+        "--grpc-server-with-client-auth",
+        action="store_true",
+        help="refuse clients without a certificate of that CA",
+    )
     run.add_argument("--log-file", type=Path, help="where the log goes (standard error)")
     run.add_argument(
         "-L",
@@ -61,6 +71,20 @@ def check_arguments(run: argparse.ArgumentParser, arguments: argparse.Namespace)
         run.error("give either a program or --no-p4")
     if arguments.program is not None and arguments.p4info is None:
         run.error("--p4info is needed with a program")
+    if arguments.grpc_server_ssl:
+        if arguments.grpc_server_cert is None or arguments.grpc_server_key is None:
+            run.error("--grpc-server-ssl needs --grpc-server-cert and --grpc-server-key")
+        if arguments.grpc_server_with_client_auth and arguments.grpc_server_cacert is None:
+            run.error("--grpc-server-with-client-auth needs --grpc-server-cacert")
+    elif arguments.grpc_server_with_client_auth or any(
+        file is not None
+        for file in (
+            arguments.grpc_server_cert,
+            arguments.grpc_server_key,
+            arguments.grpc_server_cacert,
+        )
+    ):
+        run.error("certificates are for --grpc-server-ssl, which is not given")
 
 
 def _options(arguments: argparse.Namespace) -> EmbeddedSwitchOptions:
@@ -78,6 +102,16 @@ def _options(arguments: argparse.Namespace) -> EmbeddedSwitchOptions:
         cpu_port=arguments.cpu_port,
         grpc_address=arguments.grpc_server_addr,
         device_id=arguments.device_id,
+        tls=_tls(arguments) if arguments.grpc_server_ssl else None,
+    )
+
+
+def _tls(arguments: argparse.Namespace) -> TlsOptions:
+    return TlsOptions(
+        certificate=arguments.grpc_server_cert,
+        key=arguments.grpc_server_key,
+        ca=arguments.grpc_server_cacert,
+        needs_client_certificate=arguments.grpc_server_with_client_auth,
     )
 
 

@@ -18,6 +18,7 @@ from bmv2.embedded.p4runtime.errors import P4RuntimeError
 from bmv2.embedded.p4runtime.pipeline_config import LoadError
 from bmv2.embedded.p4runtime.server import listen
 from bmv2.embedded.p4runtime.service import P4RuntimeService
+from bmv2.embedded.p4runtime.tls import TlsOptions, credentials
 from bmv2.listening import ListenError, check_free
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ class EmbeddedSwitchOptions:
     device_id: int
     """P4Runtime device id."""
 
+    tls: TlsOptions | None = None
+    """How P4Runtime is encrypted; it is not without."""
+
 
 class SwitchError(Exception):
     """The switch cannot run. The message is one line: what, where."""
@@ -73,10 +77,12 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
 
     service = P4RuntimeService(options.device_id, load)
     try:
-        check_free(options.grpc_address)  # compiling a program in vain would take seconds
+        # First what can be wrong: compiling a program in vain would take seconds.
+        check_free(options.grpc_address)
+        secrets = None if options.tls is None else credentials(options.tls)
         if options.program is not None and options.p4info is not None:
             await _load_program(service, options.program, options.p4info)
-        server = await listen(service, options.grpc_address)
+        server = await listen(service, options.grpc_address, secrets)
     except ListenError as error:
         service.close()
         raise SwitchError(str(error)) from error

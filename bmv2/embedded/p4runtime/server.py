@@ -57,8 +57,13 @@ def _handlers(service: P4RuntimeService) -> grpc.GenericRpcHandler:
     )
 
 
-async def listen(service: P4RuntimeService, address: str) -> _Server:
-    """Starts to serve on `host:port` or `unix:/path`. Raises ListenError."""
+async def listen(
+    service: P4RuntimeService, address: str, credentials: grpc.ServerCredentials | None = None
+) -> _Server:
+    """Starts to serve on `host:port` or `unix:/path`, with TLS where there are credentials.
+
+    Raises ListenError.
+    """
     check_free(address)
     server = grpc.aio.server(
         options=[
@@ -69,7 +74,10 @@ async def listen(service: P4RuntimeService, address: str) -> _Server:
     )
     server.add_generic_rpc_handlers((_handlers(service),))
     try:
-        bound = server.add_insecure_port(address)
+        if credentials is None:
+            bound = server.add_insecure_port(address)
+        else:
+            bound = server.add_secure_port(address, credentials)
     except RuntimeError:
         bound = 0
     if bound == 0:
