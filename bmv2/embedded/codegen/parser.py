@@ -17,6 +17,7 @@ from bmv2.embedded.program.expression import Expression, FieldRef
 from bmv2.embedded.program.model import (
     Advance,
     Extract,
+    ExtractAt,
     ExtractNext,
     ExtractUnion,
     Lookahead,
@@ -97,6 +98,8 @@ class ParserCode:
                 return self._extract(self._expressions.places.named(header), bits)
             case ExtractNext(stack, bits):
                 return self._extract_next(stack, bits)
+            case ExtractAt(stack, index, bits):
+                return self._extract_at(stack, index, bits)
             case ExtractUnion(stack, member, bits):
                 return self._extract_union(stack, member, bits)
             case Set():
@@ -147,6 +150,16 @@ class ParserCode:
             f"if ({following} >= {len(stack.headers)}) {self._fail('StackOutOfBounds')}",
             *self._extract(place, bits),
             f"{following}++;",
+        ]
+
+    def _extract_at(self, name: str, index: Expression, bits: Expression | None) -> list[str]:
+        stack = self._expressions.places.stack(name)
+        place = HeaderPlace(f"{self._layout.stack(name)}.at[place]", stack.type, None)
+        return [
+            f"{{ const u128 place = {self._expressions.exact(index).to('u128')};",
+            f"if (place >= {len(stack.headers)}) {self._fail('StackOutOfBounds')}",
+            *self._extract(place, bits),
+            "}",
         ]
 
     def _extract_union(self, name: str, member: str, bits: Expression | None) -> list[str]:

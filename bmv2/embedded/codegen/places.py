@@ -73,6 +73,8 @@ class Places:
                 stack = self.stack(name)
                 size = len(stack.headers)
                 return self._member(stack, f"stack_place({self._index_text(index)}, {size})")
+            case StackFieldRef(name, "last"):
+                return self.last_of(name)
             case Operation("access_union_header", (union, Constant(member))):
                 return self.union_members(union)[member]
             case Operation("?", (condition, left, right)):

@@ -41,10 +41,11 @@ def _program(document: Object) -> Program:
     for item in objects(document, "extern_instances"):
         raise UnsupportedProgram(f"extern {item.get('type')!r} is no part of v1model")
     headers = read_headers(document)
+    stacks = read_stacks(document, headers)
     deparsers = list(objects(document, "deparsers"))
     return Program(
         headers=headers,
-        stacks=read_stacks(document, headers),
+        stacks=stacks,
         unions=read_unions(document),
         union_stacks=read_union_stacks(document),
         errors=dict(document.get("errors", ())),
@@ -53,7 +54,7 @@ def _program(document: Object) -> Program:
         deparser=tuple(deparsers[0]["order"]) if deparsers else (),
         deparser_primitives=read_primitives(deparsers[0]) if deparsers else (),
         actions=read_actions(document),
-        pipelines=read_pipelines(document, headers),
+        pipelines=read_pipelines(document, headers, stacks),
         calculations=read_calculations(document, headers),
         checksums=read_checksums(document),
         registers=read_registers(document),

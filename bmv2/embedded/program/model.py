@@ -114,6 +114,15 @@ class ExtractNext:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractAt:
+    """Reads the header at a place of a stack that is known at run time only."""
+
+    stack: str
+    index: Expression
+    varbit_bits: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractUnion:
     """Reads a member of the next union of a stack."""
 
@@ -154,7 +163,9 @@ class Primitive:
     operands: tuple[Expression, ...]
 
 
-ParserOp: TypeAlias = Extract | ExtractNext | ExtractUnion | Set | Verify | Advance | Primitive
+ParserOp: TypeAlias = (
+    Extract | ExtractNext | ExtractAt | ExtractUnion | Set | Verify | Advance | Primitive
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,10 @@ def _operation(value: Object) -> Expression:
 
 def _field(value: Any) -> Expression:
     header, field = value
+    if isinstance(header, dict) and field == "$valid$":  # of a place in a stack
+        return Operation("valid", (_operation(header),))
+    if not isinstance(header, str):
+        raise UnsupportedProgram(f"a field {field!r} of an expression")
     return FieldRef(header, field)
 
 

@@ -33,10 +33,13 @@ def _header_type(item: Object) -> HeaderType:
 def read_headers(document: Object) -> dict[str, Header]:
     """All headers and metadata by name."""
     types = {item["name"]: _header_type(item) for item in objects(document, "header_types")}
-    return {
-        item["name"]: Header(item["name"], types[item["header_type"]], bool(item["metadata"]))
-        for item in objects(document, "headers")
-    }
+    headers: dict[str, Header] = {}
+    for item in objects(document, "headers"):
+        name, kind = item["name"], types.get(item["header_type"])
+        if kind is None:
+            raise UnsupportedProgram(f"header {name}: no header type {item['header_type']!r}")
+        headers[name] = Header(name, kind, bool(item["metadata"]))
+    return headers
 
 
 def _names_by_id(document: Object, key: str) -> dict[Any, str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.document import Object, integer, objects
-from bmv2.embedded.program.expression import Constant, Expression, FieldRef
+from bmv2.embedded.program.expression import Constant, Expression, FieldRef, Operation, StackRef
 from bmv2.embedded.program.model import (
     Advance,
     Extract,
+    ExtractAt,
     ExtractNext,
     ExtractUnion,
     Lookahead,
@@ -29,6 +31,12 @@ def _extract(parameters: list[Any]) -> ParserOp:
     target = parameters[0]
     bits = read_expression(parameters[1]) if len(parameters) > 1 else None
     match target["type"]:
+        case "regular" if isinstance(target["value"], Mapping):
+            match read_expression(target["value"]):
+                case Operation("dereference_header_stack", (StackRef(stack), index)):
+                    return ExtractAt(stack, index, bits)
+                case _:
+                    raise UnsupportedProgram("extract into an expression")
         case "regular":
             return Extract(target["value"], bits)
         case "stack":

@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.document import Object, integer, objects
-from bmv2.embedded.program.expression import FieldRef
+from bmv2.embedded.program.expression import (
+    Constant,
+    Expression,
+    FieldRef,
+    Operation,
+    StackRef,
+)
 from bmv2.embedded.program.model import (
     Action,
     ActionCall,
@@ -20,6 +26,7 @@ from bmv2.embedded.program.model import (
     Node,
     Pipeline,
     Primitive,
+    Stack,
     Table,
 )
 from bmv2.embedded.program.read_expression import read_expression
@@ -54,12 +61,15 @@ def read_actions(document: Object) -> dict[int, Action]:
     return {item["id"]: _action(item) for item in objects(document, "actions")}
 
 
-def _key_field(table: str, item: Object, width_of: Callable[[FieldRef], int]) -> KeyField:
-    kind = item["match_type"]
-    source = FieldRef(*item["target"])
-    name = item.get("name") or f"{source.header}.{source.field}"
-    if kind == "valid":
-        kind, source = "exact", FieldRef(source.header, "$valid$")
+def _key_field(table: str, item: Object, width_of: Callable[[Expression], int]) -> KeyField:
+    kind, target = item["match_type"], item["target"]
+    name = item.get("name") or ".".join(target)
+    if isinstance(target, dict):  # at a place in a stack that is known at run time only
+        source = read_expression(target)
+    elif kind == "valid":
+        kind, source = "exact", FieldRef(target[0], "$valid$")
+    else:
+        source = FieldRef(*target)
     if kind not in _MATCH_KINDS:
         raise UnsupportedProgram(f"table {table}: match kind {kind!r} of {name}")
     mask = item.get("mask")
@@ -107,7 +117,7 @@ def _default_entry(item: Object) -> DefaultEntry | None:
     )
 
 
-def _table(item: Object, width_of: Callable[[FieldRef], int]) -> Table:
+def _table(item: Object, width_of: Callable[[Expression], int]) -> Table:
     name, kind = item["name"], item["type"]
     if kind not in _TABLE_KINDS:
         raise UnsupportedProgram(f"table {name}: type {kind!r}")
@@ -137,7 +147,7 @@ def _table(item: Object, width_of: Callable[[FieldRef], int]) -> Table:
 
 
 def _pipeline(
-    item: Object, headers: Mapping[str, Header], width_of: Callable[[FieldRef], int]
+    item: Object, headers: Mapping[str, Header], width_of: Callable[[Expression], int]
 ) -> Pipeline:
     nodes: dict[str, Node] = {}
     for each in objects(item, "tables"):
@@ -155,17 +165,34 @@ def _pipeline(
     return Pipeline(item["name"], item["init_table"], nodes, profiles)
 
 
-def read_pipelines(document: Object, headers: Mapping[str, Header]) -> dict[str, Pipeline]:
+def _width_of(
+    source: Expression, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
+) -> int:
+    match source:
+        case FieldRef(_, "$valid$"):
+            return 1
+        case FieldRef(name, field_name):
+            header = headers.get(name)
+            field = header.type.field(field_name) if header else None
+            if field is None:
+                raise UnsupportedProgram(f"no field {name}.{field_name}")
+            return field.width
+        case Operation(
+            "access_field",
+            (Operation("dereference_header_stack", (StackRef(name), _)), Constant(place)),
+        ) if name in stacks and 0 <= place < len(stacks[name].type.fields):
+            return stacks[name].type.fields[place].width
+        case _:
+            raise UnsupportedProgram("a key that is no field")
+
+
+def read_pipelines(
+    document: Object, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
+) -> dict[str, Pipeline]:
     """The pipelines `ingress` and `egress`."""
 
-    def width_of(source: FieldRef) -> int:
-        if source.field == "$valid$":
-            return 1
-        header = headers.get(source.header)
-        field = header.type.field(source.field) if header else None
-        if field is None:
-            raise UnsupportedProgram(f"no field {source.header}.{source.field}")
-        return field.width
+    def width_of(source: Expression) -> int:
+        return _width_of(source, headers, stacks)
 
     pipelines = {
         item["name"]: _pipeline(item, headers, width_of) for item in objects(document, "pipelines")
