@@ -7,6 +7,10 @@ class UnsupportedProgram(Exception):  # noqa: N818
     """The JSON is not a program that the switch can run; the message names the construct."""
 
 
+MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
+"""What a JSON leads to that is not as p4c writes it: parts are missing, or are others."""
+
+
 class CompileError(Exception):
     """The C compiler is missing, or refuses what was generated for it."""
 

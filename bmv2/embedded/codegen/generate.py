@@ -15,7 +15,7 @@ from bmv2.embedded.codegen.places import VALID
 from bmv2.embedded.codegen.statements import Statements
 from bmv2.embedded.codegen.tables import Tables
 from bmv2.embedded.codegen.value_sets import value_sets
-from bmv2.embedded.errors import UnsupportedProgram
+from bmv2.embedded.errors import MALFORMED, UnsupportedProgram
 from bmv2.embedded.program.expression import FieldRef
 from bmv2.embedded.program.model import Program
 
@@ -41,6 +41,15 @@ _STANDARD_FIELDS = (
 
 def generate(program: Program) -> str:
     """One C translation unit. Raises UnsupportedProgram, with the construct's name."""
+    try:
+        return _translation_unit(program)
+    except MALFORMED as error:
+        raise UnsupportedProgram(
+            f"the program refers to what it does not have: {type(error).__name__} {error}"
+        ) from error
+
+
+def _translation_unit(program: Program) -> str:
     layout = Layout(program)
     expressions = Expressions(layout)
     calculations = Calculations(program, layout, expressions)

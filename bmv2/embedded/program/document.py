@@ -15,7 +15,7 @@ def parse_document(text: bytes) -> Object:
     """The document of a JSON text. Raises UnsupportedProgram."""
     try:
         document = json.loads(text)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UnsupportedProgram(f"the program is no JSON: {error}") from error
     if not isinstance(document, dict) or "pipelines" not in document:
         raise UnsupportedProgram("the JSON is not a program for BMv2: it has no pipelines")

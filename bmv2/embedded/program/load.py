@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bmv2.embedded.errors import UnsupportedProgram
+from bmv2.embedded.errors import MALFORMED, UnsupportedProgram
+from bmv2.embedded.program.check import check_program
 from bmv2.embedded.program.document import Object, objects, parse_document
 from bmv2.embedded.program.model import Program
 from bmv2.embedded.program.read_externs import (
@@ -30,11 +31,13 @@ def load_program(text: bytes) -> Program:
     """
     document = parse_document(text)
     try:
-        return _program(document)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        program = _program(document)
+        check_program(program)
+    except MALFORMED as error:
         raise UnsupportedProgram(
             f"the JSON is not as p4c writes it: {type(error).__name__} {error}"
         ) from error
+    return program
 
 
 def _program(document: Object) -> Program:
