@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -56,8 +57,9 @@ def cache_directory() -> Path:
 def compile_library(source: str, flags: tuple[str, ...] = FLAGS) -> bytes:
     """The shared library of a C source, from the cache if it was compiled before.
 
-    Raises CompileError.
+    Flags in $CFLAGS come after the others. Raises CompileError.
     """
+    flags = (*flags, *shlex.split(os.environ.get("CFLAGS", "")))
     compiler = find_compiler()
     digest = hashlib.sha256()
     for part in (source.encode(), " ".join(flags).encode(), _compiler_version(compiler), _cpu()):
