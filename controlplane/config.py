@@ -353,6 +353,10 @@ def load(path: Path) -> Config:
             "p4info": path.parent / config.switch.p4info,
         }
     )
+    for name in ("program", "p4info"):
+        file = getattr(switch, name)
+        if not file.is_file():
+            raise ConfigError(f"{path}: switch.{name}: there is no file {file}")
     return config.model_copy(update={"switch": switch})
 
 

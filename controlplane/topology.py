@@ -63,17 +63,3 @@ class Topology:
             return self._ports[name]
         except KeyError:
             raise TopologyError(f"no host or instance {name!r}") from None
-
-    def path(self, source: str, instance: str, destination: str) -> list[str]:
-        """The way of a packet between two hosts through an instance. Raises TopologyError.
-
-        Each node is named once a visit: `[client, s1, nf1, s1, server]`.
-        """
-        for name in (source, destination):
-            if name not in self._hosts:
-                raise TopologyError(f"no host {name!r}")
-        if instance not in self._instances:
-            raise TopologyError(f"no instance {instance!r}")
-        there: list[str] = nx.shortest_path(self._graph, source, instance)
-        onward: list[str] = nx.shortest_path(self._graph, instance, destination)
-        return there + onward[1:]

@@ -88,6 +88,8 @@ def main() -> None:
 def _run(arguments: argparse.Namespace) -> int:
     """Runs inside the sandbox; the exit code."""
     # Only now: threads that an import starts could not enter the sandbox.
+    from bmv2 import targets
+    from bmv2.target import TargetError
     from experiments import comparison as comparing
     from experiments import timeline
     from testbed import terminal
@@ -98,8 +100,9 @@ def _run(arguments: argparse.Namespace) -> int:
     console = terminal.console()
     try:
         with RunLock(arguments.run_directory):
+            targets.resolve(arguments.target)
             trials = _run_trials(arguments, console)
-    except FAILURES as error:
+    except (*FAILURES, TargetError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -154,7 +157,7 @@ def _run_trials(arguments: argparse.Namespace, console: Console) -> dict[str, Tr
             status = stack.enter_context(console.status(f"{options.strategy}: starting"))
 
             bed_options = BedOptions(
-                run=RunDirectory(arguments.run_directory),
+                run=RunDirectory(arguments.run_directory / options.strategy),
                 target=arguments.target,
                 rho=WEB_SEARCH.byte_share_from(WEB_SEARCH_ELEPHANT),
             )

@@ -230,6 +230,7 @@ def find_whereabouts(trial: Trial) -> Whereabouts:
     settled &= {five_tuple(flow) for flow in open_at(trial.load, trial.after.at)}
     over = {five_tuple(flow) for flow in trial.load.flows if 0 < flow.finished <= trial.after.at}
     gone = {flow for flow in moved & over if flow not in source and flow not in destination}
+    left_gone = {flow for flow in left & over if flow not in source and flow not in destination}
     wanted = (moved - gone) | settled
     nowhere = [flow for flow in wanted if flow not in source and flow not in destination]
     return Whereabouts(
@@ -240,7 +241,7 @@ def find_whereabouts(trial: Trial) -> Whereabouts:
         nowhere=len(nowhere),
         left=len(left),
         left_at_source_only=sum(flow in source and flow not in destination for flow in left),
-        left_gone=sum(flow not in source and flow not in destination for flow in left),
+        left_gone=len(left_gone),
         split=_count_split(trial, (left | source.keys()) - chosen),
     )
 

@@ -1,5 +1,5 @@
 """`python -m nf`."""
 
-from nf.cli import app
+from nf.cli import main
 
-app(prog_name="python -m nf")
+main()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 # Its own lines about a busy address say less than the one that is printed here.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -56,7 +57,7 @@ def run(
     ] = _DEFAULTS.max_flows,
     ring_mib: Annotated[
         int, typer.Option(min=1, max=1024, help="Size of the receive ring in MiB.")
-    ] = 32,
+    ] = 16,
     log_file: Annotated[
         Path | None, typer.Option(help="Where the log goes; to standard error if not given.")
     ] = None,
@@ -93,3 +94,14 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def main() -> None:
+    """Entry point of `python -m nf`: wrong usage is one line, and exit code 2."""
+    try:
+        sys.exit(app(prog_name="python -m nf", standalone_mode=False))
+    except TyperException as error:
+        message = " ".join(error.format_message().split())
+        if message:  # else the help has been printed
+            print(f"nf: {message}", file=sys.stderr)
+        sys.exit(error.exit_code)

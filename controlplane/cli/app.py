@@ -28,6 +28,7 @@ app = typer.Typer(
     help="The U-HAUL controller: moves the state of flows between NF instances.",
 )
 
+_PLAIN_WIDTH = 160
 _DEFAULT_SOCKET = Path(".run") / "northbound.sock"
 
 NorthboundOption = Annotated[
@@ -81,11 +82,16 @@ WaitDrainOption = Annotated[
 ]
 
 
+def _console() -> Console:
+    """The terminal; a file or a pipe is as wide as the tables need."""
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
 def _print(view: BaseModel, table: RenderableType, *, as_json: bool) -> None:
     if as_json:
         typer.echo(view.model_dump_json())
     else:
-        Console().print(table)
+        _console().print(table)
 
 
 @app.command()
@@ -164,7 +170,7 @@ def moves(northbound: NorthboundOption, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(f"[{','.join(report.model_dump_json() for report in reports)}]")
     else:
-        Console().print(render.moves(reports))
+        _console().print(render.moves(reports))
 
 
 @app.command()

@@ -16,7 +16,10 @@ from controlplane.northbound.models import (
 )
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_PHASES = ("hold", "marker", "get", "put", "release", "steer", "delete", "held")
+_PHASES = (
+    *("announce", "hold", "marker", "get", "put", "release", "steer", "admit", "delete"),
+    "held",
+)
 
 
 def size(value: float) -> str:

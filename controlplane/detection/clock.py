@@ -10,8 +10,12 @@ class SwitchClock:
 
     Nothing reads that clock, but it is at least at the time of the newest packet. As
     packets are seen the estimate comes close from below, and it goes on with ours when
-    none come: flows are no longer active then. A flow is never taken for idle too early.
-    Before the first packets are seen nothing is known but the newest of them.
+    none come: flows are no longer active then. Before the first packets are seen nothing
+    is known but the newest of them.
+
+    Packets that have waited in front of an overloaded switch bear the time of their
+    arrival, so the newest may be late although packets keep coming. Who sees them come
+    says so with `restart`: a flow is not to be taken for idle too early.
     """
 
     def __init__(self) -> None:
@@ -28,3 +32,8 @@ class SwitchClock:
         self._ahead_us = ahead_us
         self._at_us = at_us
         return max(newest_us, int(at_us + ahead_us))
+
+    def restart(self, newest_us: int, at_us: float) -> int:
+        """The same, of a switch whose newest packet is late: nothing else is known any more."""
+        self._ahead_us = None
+        return self.observe(newest_us, at_us)

@@ -11,10 +11,11 @@ from typing import Protocol
 
 from controlplane.detection.clock import SwitchClock
 from controlplane.detection.fit import REGISTERS, FlowTable, decode, newest_us
-from controlplane.registers.reader import RegisterReader
+from controlplane.registers.reader import Cells, RegisterReader
 from controlplane.switch.session import CounterValue
 
 _OVERFLOW = "fit_overflow"
+_SECOND_LOOK_S = 0.01  # an overloaded switch takes in many packets meanwhile
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +60,9 @@ class FlowMonitor:
     async def read(self) -> Snapshot:
         """The active flows. Raises SwitchError."""
         begin_s = self._clock()
-        cells, counter = await asyncio.gather(
-            self._reader.read(REGISTERS), self._counters.read_counter(_OVERFLOW)
+        (cells, now_us), counter = await asyncio.gather(
+            self._read_cells(), self._counters.read_counter(_OVERFLOW)
         )
-        read_s = self._clock()
-        now_us = self._switch_clock.observe(newest_us(cells), read_s * 1e6)
         flows = decode(cells, now_us, self._window_us)
         overflow = sum(cell.packets for cell in counter)
         if self._overflow is not None and overflow > self._overflow:
@@ -74,3 +73,20 @@ class FlowMonitor:
             )
         self._overflow = overflow
         return Snapshot(flows, overflow, self._clock() - begin_s)
+
+    async def _read_cells(self) -> tuple[dict[str, Cells], int]:
+        """The table's cells, and what the switch's clock shows.
+
+        When the newest packet is older than the window, a second look tells whether packets
+        have ceased or are late.
+        """
+        cells = await self._reader.read(REGISTERS)
+        newest = newest_us(cells)
+        now_us = self._switch_clock.observe(newest, self._clock() * 1e6)
+        if now_us - newest <= self._window_us:
+            return cells, now_us
+        await asyncio.sleep(_SECOND_LOOK_S)
+        again = await self._reader.read(REGISTERS)
+        if newest_us(again) == newest:
+            return cells, now_us
+        return again, self._switch_clock.restart(newest_us(again), self._clock() * 1e6)

@@ -134,9 +134,6 @@ class IllegalEventError(Exception):
 ENDS = frozenset({Phase.MOVED, Phase.FORWARDING, Phase.ROLLED_BACK, Phase.RETURNING})
 """Phases that a flow does not leave."""
 
-STRANDED = frozenset({Phase.FORWARDING, Phase.RETURNING})
-"""Ends in which packets still come through the controller."""
-
 _ANY = Guard()
 _HELD = Guard(holds=True)
 _DIVERTED = Guard(diverts=True)

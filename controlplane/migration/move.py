@@ -239,6 +239,8 @@ class Move:
             if counts.moved + counts.absent == 0 or not await self._alive(self.destination):
                 await self._undo(MoveState.FAILED)
                 return
+        if not self._selected:
+            self.reason = "no flow was chosen: new ones go to the destination all the same"
         self.drain = self._drain(self.destination, self.source)
         self.state = MoveState.DRAINING
 

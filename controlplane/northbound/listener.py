@@ -44,6 +44,8 @@ def listening(address: str) -> Generator[socket.socket]:
 
 
 def _listen_unix(path: Path) -> socket.socket:
+    if not path.parent.is_dir():
+        raise ListenError(f"northbound {path}: there is no directory {path.parent}")
     listener = socket.socket(socket.AF_UNIX)
     try:
         try:

@@ -99,7 +99,7 @@ class FlowView(_Frozen):
 
     flow: str
     instance: str | None
-    """Where it is steered; None while it is held."""
+    """Where it is steered; None while it is held, or where its bucket has no owner."""
     bytes: int
     idle_ms: float
     """Since its last packet."""

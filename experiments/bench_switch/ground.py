@@ -63,11 +63,6 @@ class Sample:
         """The rate that was offered."""
         return self.sent / self.seconds
 
-    @property
-    def arrived_pps(self) -> float:
-        """The rate that was carried."""
-        return self.arrived_in_time / self.seconds
-
 
 class Ground:
     """Namespaces and links; whatever forwards runs in `switch`."""

@@ -65,9 +65,9 @@ class Packet:
     def read(self, frame: memoryview) -> bool:
         """Reads the headers of a frame.
 
-        False if it is not IPv4, or malformed; the packet is of no use then. What is
-        malformed, and the flow, are the same as in `p4src/parser.p4` and
-        `p4src/control/flow_key.p4`.
+        False if it is not IPv4, or malformed; the packet is of no use then. The flow is the
+        same as in `p4src/control/flow_key.p4`. The switch lets through less than this does:
+        it checks the header's checksum, and that the packet's length covers its headers.
         """
         try:
             (ethertype, version_ihl, total_length, fragment, self.ttl, protocol, source, target) = (

@@ -53,7 +53,7 @@ class PacketRingError(Exception):
 class PacketRing:
     """Reads and sends whole Ethernet frames on one interface."""
 
-    def __init__(self, interface: str, *, ring_bytes: int = 32 << 20) -> None:
+    def __init__(self, interface: str, *, ring_bytes: int = 16 << 20) -> None:
         """Opens the interface. Raises PacketRingError."""
         self.interface = interface
         self.unsent = 0

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MAX_PORTS 512
-#define RING_BYTES (8u << 20)
+#define RING_BYTES (16u << 20) /* of an instance too, so that a port takes all it gives back */
 #define BLOCK_BYTES (1u << 18)
 #define SLOTS 128
 #define VLAN_BYTES 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from controlplane.detection.filter_api import ElephantDetector
 from controlplane.detection.fit import REGISTERS, FlowTable, decode, newest_us
 from controlplane.detection.monitor import FlowMonitor
 from controlplane.detection.proportion import proportion
+from controlplane.registers.reader import Cells
 from nf.southbound.flow import FiveTuple
 
 WINDOW_US = 100_000
@@ -145,6 +147,29 @@ async def test_flows_are_over_when_nothing_comes_for_a_window() -> None:
     assert len((await monitor.read()).flows) == 1
     now_s += 0.02
     assert len((await monitor.read()).flows) == 0
+
+
+class Backlogged(FitModel):
+    """A switch that is late, and sees one more packet between any two reads."""
+
+    async def read(self, names: Sequence[str]) -> dict[str, Cells]:
+        cells = await super().read(names)
+        self.count(Packet(flow(1), int(cells[REGISTERS[0]].max()) + 400, 60))
+        return cells
+
+
+async def test_flows_of_a_switch_that_is_late_are_active() -> None:
+    model = Backlogged(WINDOW_US)
+    model.count(Packet(flow(2), 6_000_000, 60))
+    model.count(Packet(flow(1), 7_000_000, 60))
+    now_s = 50.0
+    monitor = FlowMonitor(model, model, WINDOW_US, clock=lambda: now_s)
+    for late_s in (0.0, 0.3, 0.5, 0.2):
+        now_s += late_s
+        assert len((await monitor.read()).flows) == 1
+    # It has caught up: the clock is as close as before.
+    model.count(Packet(flow(1), 8_200_000, 60))
+    assert len((await monitor.read()).flows) == 1
 
 
 # --- the filter API ---------------------------------------------------------------

@@ -128,9 +128,17 @@ def test_a_flow_that_was_over_and_has_expired_is_no_fault() -> None:
     trial = make_trial()
     over = flow(7, start_s=1.0, took_s=0.1)
     before = knowledge(trial.before.at, [flow(1), flow(2), flow(3), over], [])
+    trial.load.flows.append(over)
     found = find(replace(trial, before=before))
     assert found.clean
     assert found.whereabouts.left_gone == 1
+
+
+def test_a_flow_that_was_not_over_and_is_gone_is_a_fault() -> None:
+    trial = make_trial()
+    witness = flow(9, start_s=1.0, took_s=60)
+    before = knowledge(trial.before.at, [flow(1), flow(2), flow(3), witness], [])
+    assert find(replace(trial, before=before)).faults == {"flows left misplaced": 1}
 
 
 def test_a_moved_flow_that_is_over_may_have_expired() -> None:

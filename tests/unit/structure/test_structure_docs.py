@@ -165,6 +165,7 @@ def test_the_topology_file_of_the_readme_is_good(tmp_path: Path) -> None:
     (text,) = blocks(README, "yaml")
     file = tmp_path / "topology.yaml"
     file.write_text(text)
+    (tmp_path / "p4src").symlink_to(ROOT / "p4src")
     topology = config.load(file)
     assert {instance.name for instance in topology.instances} == {"nf1", "nf2"}
     Topology(topology)
