@@ -76,7 +76,7 @@ def _check_fields(value: Any, where: str) -> None:
         content, place = getattr(value, field.name), f"{inside}: {field.name}"
         _check(content, hints[field.name], place)
         low, high = _BOUNDS.get(field.name, (0, 0))
-        if field.name in _BOUNDS and not low <= content <= high:
+        if field.name in _BOUNDS and isinstance(content, int) and not low <= content <= high:
             raise UnsupportedProgram(f"{place} is {content}, not {low} to {high}")
     if isinstance(value, Operation) and value.operator in _CASTS:
         match value.operands[-1]:
