@@ -30,13 +30,14 @@ class KeyFormat:
 
     def __init__(self, layout: KeyLayout) -> None:
         """`layout` says which fields there are, and how they lie in the key."""
-        self._layout = layout
-        fields = [part.field for part in layout.parts]
-        self._sizes = [_size(field.width) for field in fields]
-        every_bit = [(1 << field.width) - 1 for field in fields]
+        self._fields = layout.fields
+        self._sizes = [_size(field.width) for field in layout.fields]
+        every_bit = [(1 << field.width) - 1 for field in layout.fields]
         self._zeros = bytes(sum(self._sizes))
         self._every_bit = _join(every_bit, self._sizes)
-        self._is_exact = all(field.match_kind == "exact" and field.mask is None for field in fields)
+        self._is_exact = all(
+            field.match_kind == "exact" and field.mask is None for field in layout.fields
+        )
         self.has_priority = layout.kind is KeyKind.TERNARY
         """Whether entries are ordered by the priority that they are given."""
 
@@ -45,15 +46,9 @@ class KeyFormat:
         if self._is_exact:  # most keys; half of the cost of an entry would be here
             values = [match[0] for match in key]
             return KeyBytes(_join(values, self._sizes), self._zeros, self._every_bit)
-        if len(key) != len(self._sizes):
-            raise ValueError(f"a key of {len(key)} fields in place of {len(self._sizes)}")
-        low, high, mask = bytearray(), bytearray(), bytearray()
-        for part, size in zip(self._layout.parts, self._sizes, strict=True):
-            values = _field_parts(part.field, key[part.place])
-            for value, column in zip(values, (low, high, mask), strict=True):
-                words = value.to_bytes(size, "little")
-                column += _highest_first(words) if part.is_highest_first else words
-        return KeyBytes(bytes(low), bytes(high), bytes(mask))
+        parts = [_field_parts(*pair) for pair in zip(self._fields, key, strict=True)]
+        low, high, mask = (_join(column, self._sizes) for column in zip(*parts, strict=True))
+        return KeyBytes(low, high, mask)
 
 
 class ArgumentFormat:
@@ -73,11 +68,6 @@ def _join(values: Sequence[int], sizes: Sequence[int]) -> bytes:
     return b"".join(
         [value.to_bytes(size, "little") for value, size in zip(values, sizes, strict=True)]
     )
-
-
-def _highest_first(words: bytes) -> bytes:
-    starts = range(len(words) - WORD_BYTES, -1, -WORD_BYTES)
-    return b"".join(words[start : start + WORD_BYTES] for start in starts)
 
 
 def _field_parts(field: KeyField, match: Match) -> tuple[int, int, int]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from bmv2.embedded.codegen.calculations import Calculations
 from bmv2.embedded.codegen.expression import Expressions
-from bmv2.embedded.codegen.keys import KeyLayout, KeyPart, key_layout
+from bmv2.embedded.codegen.keys import KeyLayout, key_layout
 from bmv2.embedded.codegen.meters import direct_meter
 from bmv2.embedded.codegen.names import comment
 from bmv2.embedded.codegen.profiles import Profiles
-from bmv2.embedded.codegen.storage import constant, data_words, wide_constant, word_type
+from bmv2.embedded.codegen.storage import constant, data_words, wide_constant, word_count, word_type
 from bmv2.embedded.program.expression import FieldRef
-from bmv2.embedded.program.model import Program, Table
+from bmv2.embedded.program.model import KeyField, Program, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Tables:
             lines.append(f"static const uint8_t {_range_words(numbers)}[] = {{{words}}};")
             entries.append(
                 f"  {{.kind = {numbers.key.kind.value}, .key_words = {numbers.key.words}, "
-                f".exact_words = {numbers.key.exact_words}, .data_words = {numbers.data_words}, "
+                f".data_words = {numbers.data_words}, "
                 f".range_words = {_range_words(numbers)}, .size = {table.size}}}, "
                 f"{comment(table.name)}"
             )
@@ -139,16 +139,15 @@ class Tables:
         key = numbers.key
         if not table.key:
             return ["  struct entry *const e = NULL;"]
-        words = [text for part in key.parts for text in self._words(part)]
+        words = [text for field in key.fields for text in self._words(field)]
         lines = [f"  uint64_t key[{key.words}];"]
         lines += [f"  key[{place}] = {text};" for place, text in enumerate(words)]
         ranges = _range_words(numbers) if any(key.range_words) else "NULL"
         call = f"table_find(t, key, {key.kind.value}, {key.words}, {ranges})"
         return [*lines, f"  struct entry *const e = {call};"]
 
-    def _words(self, part: KeyPart) -> list[str]:
-        """A key field, after its mask, as 64-bit words in their order."""
-        field = part.field
+    def _words(self, field: KeyField) -> list[str]:
+        """A key field, after its mask, as 64-bit words, the lowest first."""
         value = self._expressions.stored(field.source, field.width)
         if isinstance(field.source, FieldRef) and field.source.field == "$valid$":
             value = self._expressions.boolean(field.source)
@@ -161,10 +160,8 @@ class Tables:
         if kind == "uint64_t":
             return [value]
         if kind == "u128":
-            words = [f"(uint64_t)({value})", f"(uint64_t)((u128)({value}) >> 64)"]
-        else:
-            words = [f"({value}).limb[{each}]" for each in range(part.words)]
-        return words[::-1] if part.is_highest_first else words
+            return [f"(uint64_t)({value})", f"(uint64_t)((u128)({value}) >> 64)"]
+        return [f"({value}).limb[{each}]" for each in range(word_count(field.width))]
 
 
 def _range_words(numbers: TableNumbers) -> str:

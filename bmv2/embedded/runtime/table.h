@@ -12,12 +12,11 @@ enum table_kind { TABLE_EXACT, TABLE_LPM, TABLE_TERNARY };
 struct table {
     enum table_kind kind;
     uint32_t key_words, data_words;
-    uint32_t exact_words;       /* of an lpm table: the words before the lpm field's */
     const uint8_t *range_words; /* as `entry_matches` wants them */
     uint32_t size;
     uint32_t count;
     struct tuples tuples;   /* of exact and ternary tables */
-    struct lpm_node *trie;  /* of lpm tables */
+    struct lpm lpm;         /* of lpm tables */
     struct entry **entries; /* by handle */
     uint32_t *free_handles;
     uint32_t free_count, handle_count, handle_room;
@@ -37,34 +36,23 @@ static inline struct entry *table_find(const struct table *t, const uint64_t *ke
                                        const uint8_t *range_words) {
     switch (kind) {
     case TABLE_EXACT: return tuples_find_exact(&t->tuples, key, words);
-    case TABLE_LPM: return lpm_find(t->trie, key, words);
+    case TABLE_LPM: return lpm_find(&t->lpm, key, words);
     default: return tuples_find(&t->tuples, key, words, range_words);
     }
 }
 
 /* --- changes: by one thread at a time, never during a lookup ------------------------- */
 
-/* The bits of a key before the end of its lpm prefix. */
-static uint32_t prefix_bits(const struct table *t, const uint64_t *mask) {
-    uint32_t word = t->key_words;
-    while (word > t->exact_words && mask[word - 1] == 0) word--;
-    if (word == t->exact_words) return 64 * word;
-    return 64 * word - (uint32_t)__builtin_ctzll(mask[word - 1]);
-}
-
 static bool table_has(const struct table *t, const uint64_t *key, const uint64_t *high,
                       const uint64_t *mask, int32_t priority) {
-    if (t->kind != TABLE_LPM)
-        return tuples_have(&t->tuples, key, high, mask, t->key_words, priority);
-    const struct lpm_node *n = lpm_node_of(t->trie, key, prefix_bits(t, mask));
-    return n && n->entry;
+    return t->kind == TABLE_LPM
+               ? lpm_has(&t->lpm, key, mask, t->key_words)
+               : tuples_have(&t->tuples, key, high, mask, t->key_words, priority);
 }
 
 static bool table_index(struct table *t, struct entry *e, const uint64_t *mask) {
-    if (t->kind != TABLE_LPM) return tuples_insert(&t->tuples, e, mask, t->key_words);
-    e->node = lpm_insert(&t->trie, e->words, prefix_bits(t, mask), t->key_words);
-    if (e->node) e->node->entry = e;
-    return e->node != NULL;
+    return t->kind == TABLE_LPM ? lpm_insert(&t->lpm, e, mask, t->key_words)
+                                : tuples_insert(&t->tuples, e, mask, t->key_words);
 }
 
 static bool handle_reserve(struct table *t) {
@@ -115,7 +103,7 @@ static int table_delete(struct table *t, uint32_t handle) {
     struct entry *e = table_entry(t, handle);
     if (!e) return TABLE_NO_ENTRY;
     if (t->kind == TABLE_LPM)
-        lpm_remove(&t->trie, e->node);
+        lpm_remove(&t->lpm, e, t->key_words);
     else
         tuples_remove(&t->tuples, e);
     t->entries[handle] = NULL;
@@ -155,7 +143,7 @@ static void table_free(struct table *t) {
             free(t->entries[i]);
         }
     tuples_free(&t->tuples);
-    lpm_free(t->trie);
+    lpm_free(&t->lpm);
     free(t->entries);
     free(t->free_handles);
     free(t->default_data);
