@@ -132,7 +132,10 @@ class Dataplane:
         _check(self._call.switch_send(port, packet, len(packet)), "the queue of packets is full")
 
     def receive(self) -> list[tuple[int, bytes]]:
-        """Takes the packets that left by virtual ports, the CPU port among them, in order."""
+        """Takes packets that left by virtual ports, the CPU port among them, in order.
+
+        At most 4 MB; `packet_in_fileno` stays readable while more wait.
+        """
         return list(self._packets.take())
 
     def send_packet_out(self, packet: bytes) -> None:
@@ -144,7 +147,7 @@ class Dataplane:
         return self._call.switch_receive_descriptor()
 
     def receive_packet_ins(self) -> list[bytes]:
-        """Takes the packets for the controller that wait, in order."""
+        """Takes packets for the controller, in order, as `receive` does."""
         return [packet for port, packet in self.receive() if port == self._cpu_port]
 
     def digest_fileno(self) -> int:
@@ -152,7 +155,10 @@ class Dataplane:
         return self._call.switch_digest_descriptor()
 
     def receive_digests(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Takes the digests that wait, in order: the list's name, its fields' values."""
+        """Takes digests that wait, in order: the list's name, its fields' values.
+
+        `digest_fileno` stays readable while more wait.
+        """
         return self._digests.take()
 
     # --- tables -----------------------------------------------------------------------------

@@ -24,15 +24,18 @@ class QueueReader:
         self._room = ctypes.create_string_buffer(_ROOM)
 
     def take(self) -> Iterator[tuple[int, bytes]]:
-        """Takes all items that wait, in order."""
-        while used := self._receive(self._room, _ROOM):
-            data = ctypes.string_at(self._room, used)
-            place = 0
-            while place < used:
-                number, length = _HEAD.unpack_from(data, place)
-                place += _HEAD.size
-                yield number, data[place : place + length]
-                place += length
+        """Takes items that wait, in order: a roomful, as more may come as fast as it reads.
+
+        The queue's descriptor stays readable while more wait.
+        """
+        used = self._receive(self._room, _ROOM)
+        data = ctypes.string_at(self._room, used)
+        place = 0
+        while place < used:
+            number, length = _HEAD.unpack_from(data, place)
+            place += _HEAD.size
+            yield number, data[place : place + length]
+            place += length
 
 
 class DigestReader:

@@ -93,7 +93,8 @@ class _Player:
             case Packet():
                 self._dataplane.send(command.port, command.data)
                 self._dataplane.process()
-                self.received += self._dataplane.receive()
+                while received := self._dataplane.receive():
+                    self.received += received
             case Expect():
                 pass  # compared when all is over
             case Add() | SetDefault() | RemoveAll():
