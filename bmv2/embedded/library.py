@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import os
+import weakref
 from collections.abc import Sequence
 
 from bmv2.embedded.errors import CompileError
@@ -111,16 +113,26 @@ class Library:
 
     def __init__(self, image: bytes) -> None:
         """Loads a library of its own from its bytes. Raises CompileError."""
-        # Of one file the loader would make one library, with one state.
+        # Of one file, or one path, the loader would make one library, with one state. While
+        # it is loaded the descriptor stays open, as the path has its number.
         descriptor = os.memfd_create("uhaul-program", os.MFD_CLOEXEC)
         try:
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(image)
             self.call = ctypes.CDLL(f"/proc/self/fd/{descriptor}", use_errno=True)
         except OSError as error:
-            raise CompileError(f"the compiled program cannot be loaded: {error}") from error
-        finally:
             os.close(descriptor)
+            raise CompileError(f"the compiled program cannot be loaded: {error}") from error
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self.call, f"switch_{name}")
             function.restype, function.argtypes = result, list(arguments)
+        # Each function keeps `call`: when that is gone, none is left that could be called.
+        release = ctypes.cast(self.call.switch_release, ctypes.c_void_p).value or 0
+        end = weakref.finalize(self.call, _unload, self.call._handle, release, descriptor)
+        end.atexit = False
+
+
+def _unload(handle: int, release: int, descriptor: int) -> None:
+    ctypes.CFUNCTYPE(None)(release)()
+    _ctypes.dlclose(handle)
+    os.close(descriptor)

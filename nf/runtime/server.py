@@ -36,7 +36,7 @@ class RunOptions:
     listen: str
     """Where it serves the southbound protocol: `unix:/path` or `host:port`."""
 
-    ring_bytes: int = 32 << 20
+    ring_bytes: int = 16 << 20
     """Size of the receive ring: a burst of this much is not lost, at 2 KiB a packet."""
 
     table: FlowTableOptions = field(default_factory=FlowTableOptions)

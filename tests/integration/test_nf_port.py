@@ -187,9 +187,9 @@ async def test_a_burst_that_nobody_reads_waits_in_the_ring(bed: Bed) -> None:
         async with InstanceClient("nf1", bed.address) as client:
             await client.wait_until_ready(20)
             os.kill(child.pid, signal.SIGSTOP)
-            bed.send(*[segment(port) for port in range(100)] * 160)
+            bed.send(*[segment(port) for port in range(100)] * 80)
             os.kill(child.pid, signal.SIGCONT)
-            load = await load_when(client, lambda load: load.packets == 16_000)
+            load = await load_when(client, lambda load: load.packets == 8000)
             assert load.dropped == 0
     finally:
         child.stop()

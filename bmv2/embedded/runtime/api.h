@@ -9,6 +9,8 @@
 
 /* --- life ---------------------------------------------------------------------------- */
 
+static bool is_prepared;
+
 /* To be called once, before anything else. Zero, or an errno. */
 API int switch_prepare(void) {
     hash_prepare();
@@ -17,6 +19,7 @@ API int switch_prepare(void) {
     if (wake < 0 || queue_open(&virtual_in, PACKETS_ROOM) < 0 ||
         queue_open(&virtual_out, PACKETS_ROOM) < 0 || queue_open(&digests, DIGESTS_ROOM) < 0)
         return errno;
+    is_prepared = true;
     for (uint32_t i = 0; i < TABLE_COUNT; i++) {
         tables[i].default_data = calloc(tables[i].data_words + 1, sizeof(uint64_t));
         tables[i].default_action = UINT32_MAX;
@@ -59,8 +62,10 @@ API void switch_stop(void) {
     port_count = 0;
 }
 
-/* After the stop: gives back all memory. */
+/* Stops, and gives back all memory and descriptors. */
 API void switch_release(void) {
+    if (!is_prepared) return;
+    switch_stop();
     for (uint32_t i = 0; i < TABLE_COUNT; i++) table_free(&tables[i]);
     for (uint32_t i = 0; i < VALUE_SET_COUNT; i++) table_free(&value_sets[i]);
     for (uint32_t i = 0; i < PROFILE_COUNT; i++) profile_free(&profiles[i]);
