@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
+import contextlib
 from pathlib import Path
 
+from bmv2 import log_options
+from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.tls import TlsOptions
 from bmv2.switch import EmbeddedSwitchOptions, SwitchError, serve
 
@@ -55,14 +57,7 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
         action="store_true",
         help="refuse clients without a certificate of that CA",
     )
-    run.add_argument("--log-file", type=Path, help="where the log goes (standard error)")
-    run.add_argument(
-        "-L",
-        "--log-level",
-        choices=["debug", "info", "warn", "error"],
-        default="info",
-        help="(info)",
-    )
+    log_options.add_arguments(run)
 
 
 def check_arguments(run: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -71,6 +66,7 @@ def check_arguments(run: argparse.ArgumentParser, arguments: argparse.Namespace)
         run.error("give either a program or --no-p4")
     if arguments.program is not None and arguments.p4info is None:
         run.error("--p4info is needed with a program")
+    log_options.check_arguments(run, arguments)
     if arguments.grpc_server_ssl:
         if arguments.grpc_server_cert is None or arguments.grpc_server_key is None:
             run.error("--grpc-server-ssl needs --grpc-server-cert and --grpc-server-key")
@@ -87,7 +83,7 @@ def check_arguments(run: argparse.ArgumentParser, arguments: argparse.Namespace)
         run.error("certificates are for --grpc-server-ssl, which is not given")
 
 
-def _options(arguments: argparse.Namespace) -> EmbeddedSwitchOptions:
+def _options(arguments: argparse.Namespace, observation: Observation) -> EmbeddedSwitchOptions:
     ports: dict[int, str] = {}
     for number, interface in arguments.interface:
         if number in ports:
@@ -103,6 +99,7 @@ def _options(arguments: argparse.Namespace) -> EmbeddedSwitchOptions:
         grpc_address=arguments.grpc_server_addr,
         device_id=arguments.device_id,
         tls=_tls(arguments) if arguments.grpc_server_ssl else None,
+        observation=observation,
     )
 
 
@@ -117,10 +114,6 @@ def _tls(arguments: argparse.Namespace) -> TlsOptions:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the switch until it is stopped; the exit code. Raises SwitchError and OSError."""
-    logging.basicConfig(
-        filename=arguments.log_file,
-        level=arguments.log_level.upper().replace("WARN", "WARNING"),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    asyncio.run(serve(_options(arguments)))
+    with contextlib.closing(log_options.open_log(arguments)) as observation:
+        asyncio.run(serve(_options(arguments, observation)))
     return 0

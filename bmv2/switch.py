@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 
 from bmv2.embedded.dataplane import CompileError, Dataplane, UnsupportedProgram
+from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.errors import P4RuntimeError
 from bmv2.embedded.p4runtime.pipeline_config import LoadError
 from bmv2.embedded.p4runtime.server import listen
@@ -51,13 +53,19 @@ class EmbeddedSwitchOptions:
     tls: TlsOptions | None = None
     """How P4Runtime is encrypted; it is not without."""
 
+    observation: Observation
+    """What it writes of its packets."""
+
 
 class SwitchError(Exception):
     """The switch cannot run. The message is one line: what, where."""
 
 
 async def serve(options: EmbeddedSwitchOptions) -> None:
-    """Runs the switch until SIGTERM or SIGINT. Raises SwitchError."""
+    """Runs the switch until SIGTERM or SIGINT; SIGUSR1 writes the ports' counts to the log.
+
+    Raises SwitchError.
+    """
     main = asyncio.current_task()
     if main is None:
         raise SwitchError("the switch must run in a task")
@@ -71,10 +79,24 @@ async def serve(options: EmbeddedSwitchOptions) -> None:
 async def _serve(options: EmbeddedSwitchOptions) -> None:
     def load(device_config: bytes) -> Dataplane:
         try:
-            return Dataplane.load(device_config, ports=options.ports, cpu_port=options.cpu_port)
+            dataplane = Dataplane.load(
+                device_config,
+                ports=options.ports,
+                cpu_port=options.cpu_port,
+                observation=options.observation,
+            )
         except (UnsupportedProgram, CompileError) as error:
             raise LoadError(str(error)) from error
+        loaded.add(dataplane)
+        return dataplane
 
+    def log_counts() -> None:
+        for dataplane in loaded:
+            if dataplane.is_running:
+                dataplane.log_counts()
+
+    loaded = weakref.WeakSet[Dataplane]()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, log_counts)
     service = P4RuntimeService(options.device_id, load)
     try:
         # First what can be wrong: compiling a program in vain would take seconds.

@@ -11,11 +11,12 @@ from bmv2.embedded.array_access import CounterArrays, MeterArrays, RegisterArray
 from bmv2.embedded.codegen.generate import generate
 from bmv2.embedded.codegen.profiles import number_profiles
 from bmv2.embedded.codegen.tables import number_tables
-from bmv2.embedded.compiler import compile_library
+from bmv2.embedded.compiler import FLAGS, compile_library
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
+from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.backend import Cells
 from bmv2.embedded.packet_queues import DigestReader, QueueReader
 from bmv2.embedded.profile import ProfileTarget
@@ -42,13 +43,23 @@ class Dataplane:
     """
 
     def __init__(
-        self, program: Program, library: Library, *, ports: Mapping[int, str | None], cpu_port: int
+        self,
+        program: Program,
+        library: Library,
+        *,
+        ports: Mapping[int, str | None],
+        cpu_port: int,
+        observation: Observation | None = None,
     ) -> None:
-        """`library` is of this program, and of this data plane alone."""
+        """`library` is of this program, and of this data plane alone.
+
+        It is compiled with -DTRACE where the observation needs that.
+        """
         self.program = program
         self._ports = dict(ports)
         self._cpu_port = cpu_port
         self._library = library
+        self._observation = observation or Observation()
         self._call = library.call
         self._registers = RegisterArrays(self._call, program)
         self._counters = CounterArrays(self._call, program)
@@ -74,14 +85,22 @@ class Dataplane:
             table.initialise()
 
     @classmethod
-    def load(cls, program: bytes, *, ports: Mapping[int, str | None], cpu_port: int) -> Dataplane:
+    def load(
+        cls,
+        program: bytes,
+        *,
+        ports: Mapping[int, str | None],
+        cpu_port: int,
+        observation: Observation | None = None,
+    ) -> Dataplane:
         """Compiles the JSON of p4c. `ports` is number to interface, None for a virtual port.
 
         Raises UnsupportedProgram and CompileError.
         """
         model = load_program(program)
-        library = Library(compile_library(generate(model)))
-        return cls(model, library, ports=ports, cpu_port=cpu_port)
+        flags = (*FLAGS, "-DTRACE") if observation and observation.needs_trace else FLAGS
+        library = Library(compile_library(generate(model), flags))
+        return cls(model, library, ports=ports, cpu_port=cpu_port, observation=observation)
 
     # --- life -------------------------------------------------------------------------------
 
@@ -93,6 +112,11 @@ class Dataplane:
         self._open_ports()
         _check(self._call.switch_start(), "the data plane's thread")
         self._is_started = True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is started and not yet stopped."""
+        return self._is_started and not self._is_stopped
 
     def process(self) -> None:
         """Takes what was sent into virtual ports through the program, in the caller's thread.
@@ -112,14 +136,18 @@ class Dataplane:
                 name = None if interface is None else interface.encode()
                 _check(self._call.switch_add_port(number, name), f"interface {interface}")
                 self._opened.append(number)
+                files = None if interface is None else self._observation.record(interface)
+                if files is not None:
+                    _check(self._call.switch_record(number, *files), f"interface {interface}")
+        if self._observation.log_descriptor is not None:
+            observed = self._observation
+            self._call.switch_log(observed.log_descriptor, observed.level, observed.dump_bytes)
 
     def stop(self) -> None:
         """Stops forwarding for good. Stopping twice is no error."""
         if not self._is_stopped:
             self._is_stopped = True
-            for number in self._opened:
-                _log.info("port %d: %s", number, describe(self.port_counts(number)))
-            _log.info("packets that left by no port: %s", describe(self.fate_counts()))
+            self.log_counts()
             self._call.switch_stop()
 
     # --- packets ----------------------------------------------------------------------------
@@ -340,6 +368,12 @@ class Dataplane:
         if self._call.switch_port_counts(number, ctypes.byref(counts)):
             raise KeyError(f"no port {number}")
         return counts
+
+    def log_counts(self) -> None:
+        """Writes to the log what came and went by each port, and what left by none, and why."""
+        for number in self._opened:
+            _log.info("port %d: %s", number, describe(self.port_counts(number)))
+        _log.info("packets that left by no port: %s", describe(self.fate_counts()))
 
     def fate_counts(self) -> FateCounts:
         """What became of the packets that went out by no port."""

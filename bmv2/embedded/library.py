@@ -18,25 +18,33 @@ _BYTES = ctypes.c_char_p
 _RAW = ctypes.c_void_p
 
 
+# `enum fate`
+_FATES = (
+    *("ingress_drop", "egress_drop", "no_group", "no_port"),
+    *("loop_full", "assert_failed"),
+)
+
+
 class PortCounts(ctypes.Structure):
-    """`struct port_counts`."""
+    """`struct port_counts`: of a port, and why packets that came in there left by none."""
 
     _fields_ = tuple(
         (name, _U64)
         for name in (
             *("received", "received_bytes", "sent", "sent_bytes"),
             *("too_long", "ring_full", "send_errors"),
+            *_FATES,
         )
     )
 
 
 class FateCounts(ctypes.Structure):
-    """`struct fate_counts`."""
+    """`struct fate_counts`: why packets left by no port."""
 
     _fields_ = tuple(
         (name, _U64)
         for name in (
-            *("dropped", "no_port", "loop_full", "failed"),
+            *_FATES,
             *("to_cpu_full", "from_cpu_full", "digests_full"),
         )
     )
@@ -58,8 +66,9 @@ class Rates(ctypes.Structure):
 
 
 def describe(counts: PortCounts | FateCounts) -> str:
-    """All counts on one line."""
-    return ", ".join(f"{name} {getattr(counts, name)}" for name, *_ in counts._fields_)
+    """What is not zero, on one line."""
+    pairs = [(name, getattr(counts, name)) for name, *_ in counts._fields_]
+    return ", ".join(f"{name} {count}" for name, count in pairs if count) or "nothing"
 
 
 _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
@@ -105,6 +114,8 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     ),
     "port_counts": (ctypes.c_int, (_U32, ctypes.POINTER(PortCounts))),
     "fate_counts": (None, (ctypes.POINTER(FateCounts),)),
+    "log": (None, (ctypes.c_int, _U32, _U32)),
+    "record": (ctypes.c_int, (_U32, ctypes.c_int, ctypes.c_int)),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bmv2.embedded.codegen.headers import emit_name
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.statements import Statements
+from bmv2.embedded.codegen.trace import step
 from bmv2.embedded.program.model import Program
 
 
@@ -21,9 +22,12 @@ def deparser(program: Program, layout: Layout, statements: Statements) -> str:
     for name in deparsed_headers(program):
         header_type = layout.type_of(name)
         place = layout.header(name)
-        lines.append(
-            f"  if ({place}.valid) at += {emit_name(layout, header_type)}(p + at, &{place});"
-        )
+        lines += [
+            f"  if ({place}.valid) {{",
+            f"    {step(f'deparsed {name}')}",
+            f"    at += {emit_name(layout, header_type)}(p + at, &{place});",
+            "  }",
+        ]
     lines += ["  (void)c, (void)p;", "  return at;", "}"]
     return "\n".join(lines)
 

@@ -69,6 +69,7 @@ def _translation_unit(program: Program) -> str:
         *_standard_metadata(layout),
         f"#define MAX_HEADER_BYTES {max_header_bytes(program, layout)}",
         '#include "context.h"',
+        '#include "log.h"',
         '#include "hash.h"',
         '#include "meter.h"',
         '#include "profile.h"',

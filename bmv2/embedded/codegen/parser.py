@@ -11,6 +11,7 @@ from bmv2.embedded.codegen.names import Names, comment
 from bmv2.embedded.codegen.places import HeaderPlace
 from bmv2.embedded.codegen.statements import Statements
 from bmv2.embedded.codegen.storage import WORD, constant, wide_constant, word_count, word_type
+from bmv2.embedded.codegen.trace import step, step_bytes, step_number
 from bmv2.embedded.codegen.value_sets import number_value_sets
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import Expression, FieldRef
@@ -61,7 +62,7 @@ class ParserCode:
         for state in parser.states.values():
             lines += [f"  {line}" for line in self._state(state)]
         lines += [
-            "accept:",
+            f"accept: {step_number('parsed, bytes: ', 'at')}",
             "  c->parsed = at;",
             "  (void)data, (void)length, (void)states;",
             "}",
@@ -79,11 +80,13 @@ class ParserCode:
         number = self._program.errors.get(error)
         if number is None:
             raise UnsupportedProgram(f"the JSON has no error {error}")
-        return f"{{ c->parser_error = {number}; goto accept; }}"
+        line = step(f"parser error {error}")
+        return f"{{ {line} c->parser_error = {number}; goto accept; }}"
 
     def _state(self, state: ParseState) -> list[str]:
         lines = [
             f"{self._labels[state.name]}: {comment(state.name)}",
+            step(f"parser state {state.name}"),
             f"if (++states > {_MAX_STATES}) {self._fail('ParserTimeout')}",
         ]
         for operation in state.operations:
@@ -95,7 +98,7 @@ class ParserCode:
     def _operation(self, operation: ParserOp) -> list[str]:
         match operation:
             case Extract(header, bits):
-                return self._extract(self._expressions.places.named(header), bits)
+                return self._extract(header, self._expressions.places.named(header), bits)
             case ExtractNext(stack, bits):
                 return self._extract_next(stack, bits)
             case ExtractAt(stack, index, bits):
@@ -107,7 +110,8 @@ class ParserCode:
             case Verify(condition, error):
                 test = self._expressions.boolean(condition)
                 number = self._expressions.modular(error, 32)
-                fail = f"{{ c->parser_error = (uint32_t){number}; goto accept; }}"
+                line = step_number("parser error ", f"(uint32_t){number}")
+                fail = f"{{ {line} c->parser_error = (uint32_t){number}; goto accept; }}"
                 return [f"if (!({test})) {fail}"]
             case Advance(bits):
                 return [
@@ -119,7 +123,7 @@ class ParserCode:
             case Primitive():
                 return [self._statements.statement(operation)]
 
-    def _extract(self, place: HeaderPlace, bits: Expression | None) -> list[str]:
+    def _extract(self, name: str, place: HeaderPlace, bits: Expression | None) -> list[str]:
         fixed = place.type.width // 8
         varbit = place.type.varbit
         function = extract_name(self._layout, place.type)
@@ -129,6 +133,7 @@ class ParserCode:
         if varbit is None or bits is None:
             return [
                 f"if (length - at < {fixed}) {self._fail('PacketTooShort')}",
+                step_bytes(f"extracted {name}: ", "data + at", str(fixed)),
                 f"{function}(data + at, &{place.text}, 0); at += {fixed};",
                 *after,
             ]
@@ -137,6 +142,7 @@ class ParserCode:
             f"if (bits % 8) {self._fail('ParserInvalidArgument')}",
             f"if ((u128)(length - at) < bits / 8 + {fixed}) {self._fail('PacketTooShort')}",
             f"if (bits > {varbit.width}) {self._fail('HeaderTooShort')}",
+            step_bytes(f"extracted {name}: ", "data + at", f"{fixed} + (uint32_t)(bits / 8)"),
             f"{function}(data + at, &{place.text}, (uint32_t)bits);",
             f"at += {fixed} + (uint32_t)(bits / 8); }}",
             *after,
@@ -148,7 +154,7 @@ class ParserCode:
         place = HeaderPlace(f"{self._layout.stack(name)}.at[{following}]", stack.type, None)
         return [
             f"if ({following} >= {len(stack.headers)}) {self._fail('StackOutOfBounds')}",
-            *self._extract(place, bits),
+            *self._extract(f"{name}.next", place, bits),
             f"{following}++;",
         ]
 
@@ -158,7 +164,7 @@ class ParserCode:
         return [
             f"{{ const u128 place = {self._expressions.exact(index).to('u128')};",
             f"if (place >= {len(stack.headers)}) {self._fail('StackOutOfBounds')}",
-            *self._extract(place, bits),
+            *self._extract(f"{name}[...]", place, bits),
             "}",
         ]
 
@@ -169,7 +175,7 @@ class ParserCode:
         lines.append(f"switch ({following}) {{")
         for number, union in enumerate(unions):
             header = self._program.unions[union].members[member]
-            body = self._extract(self._expressions.places.named(header), bits)
+            body = self._extract(header, self._expressions.places.named(header), bits)
             lines += [f"case {number}: {{", *body, "break; }"]
         return [*lines, "}", f"{following}++;"]
 

@@ -9,6 +9,7 @@ from bmv2.embedded.codegen.names import Names, comment
 from bmv2.embedded.codegen.statements import Statements
 from bmv2.embedded.codegen.storage import word_count
 from bmv2.embedded.codegen.tables import Tables, is_fixed
+from bmv2.embedded.codegen.trace import step_choice, step_numbers
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.model import (
     Action,
@@ -47,11 +48,15 @@ def actions(
     """`action_N(c, d)` for the action with id N."""
     texts: list[str] = []
     for action in program.actions.values():
-        statements = statements_for(expressions_for(_parameters(action)))
+        parameters = _parameters(action)
+        statements = statements_for(expressions_for(parameters))
         lines = [
             f"static inline void action_{action.id}(struct context *c, const uint64_t *d) {{"
             f" {comment(action.name)}"
         ]
+        names = [parameter.name for parameter in action.parameters]
+        arguments = [(name, *each) for name, each in zip(names, parameters, strict=True)]
+        lines.append(f"  {step_numbers(f'action {action.name}', arguments)}")
         try:
             lines += [f"  {line}" for line in statements.block(action.primitives)]
         except UnsupportedProgram as error:
@@ -95,9 +100,12 @@ class PipelineCode:
 
     def _node(self, node: Node) -> list[str]:
         match node:
-            case Conditional(_, condition, if_true, if_false):
+            case Conditional(name, condition, if_true, if_false, source):
                 test = self._expressions.boolean(condition)
-                return [f"if ({test}) {self._go(if_true)} else {self._go(if_false)}"]
+                return [
+                    step_choice(f"condition {name}: {source}: ", test),
+                    f"if ({test}) {self._go(if_true)} else {self._go(if_false)}",
+                ]
             case ActionCall(_, action, next_node):
                 return [*self._call(action), self._go(next_node)]
             case Table() if is_fixed(node):

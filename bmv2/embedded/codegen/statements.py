@@ -13,14 +13,17 @@ from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.meters import execute
 from bmv2.embedded.codegen.places import VALID, HeaderPlace
 from bmv2.embedded.codegen.storage import constant
+from bmv2.embedded.codegen.trace import detail, log_message
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import (
+    Arguments,
     Constant,
     Expression,
     FieldRef,
     HeaderRef,
     ObjectRef,
     StackRef,
+    Text,
     UnionRef,
     UnionStackRef,
 )
@@ -73,7 +76,7 @@ class Statements:
             "exit": lambda _: "c->exit = true; return;",
             "assert": self._assert,
             "assume": self._assert,
-            "log_msg": lambda _: "",
+            "log_msg": self._log,
             "no_op": lambda _: "",
         }
 
@@ -86,6 +89,8 @@ class Statements:
         for place, primitive in enumerate(primitives):
             if place in targets:
                 lines.append(f"label_{place}:;")
+            if primitive.source:
+                lines.append(detail(f"  {primitive.source}"))
             lines.append(self.statement(primitive))
         if targets - set(range(len(primitives))):
             lines.append(f"label_{len(primitives)}:;")
@@ -333,6 +338,13 @@ class Statements:
         metadata = places.header(operands[0] if operands else HeaderRef("standard_metadata"))
         egress_spec = places.field_of(metadata, "egress_spec").text
         return f"{egress_spec} = DROP_PORT; {places.field_of(metadata, 'mcast_grp').text} = 0;"
+
+    def _log(self, operands: Operands) -> str:
+        match operands:
+            case (Text(text), Arguments(values)):
+                return log_message(text, [self._expressions.exact(each) for each in values])
+            case _:
+                raise UnsupportedProgram("log_msg of what is no text")
 
     def _assert(self, operands: Operands) -> str:
         return f"if (!({self._expressions.boolean(operands[0])})) c->has_failed = true;"

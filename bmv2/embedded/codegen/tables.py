@@ -12,6 +12,7 @@ from bmv2.embedded.codegen.meters import direct_meter
 from bmv2.embedded.codegen.names import comment
 from bmv2.embedded.codegen.profiles import Profiles
 from bmv2.embedded.codegen.storage import constant, data_words, wide_constant, word_count, word_type
+from bmv2.embedded.codegen.trace import step, step_number, step_numbers
 from bmv2.embedded.program.expression import FieldRef
 from bmv2.embedded.program.model import KeyField, Program, Table
 
@@ -90,6 +91,8 @@ class Tables:
         lines += self._find(table, numbers)
         lines += [
             "  *hit = e != NULL;",
+            f"  if (e) {step_number(f'table {table.name}: hit, entry ', 'e->handle')}",
+            f"  else {step(f'table {table.name}: miss')}",
             "  uint32_t action; const uint64_t *data;",
             "  if (e) {",
         ]
@@ -139,29 +142,34 @@ class Tables:
         key = numbers.key
         if not table.key:
             return ["  struct entry *const e = NULL;"]
+        fields = [(field.name, self._value(field), field.width) for field in key.fields]
+        lines = [f"  {step_numbers(f'table {table.name}: key ', fields)}"]
         words = [text for field in key.fields for text in self._words(field)]
-        lines = [f"  uint64_t key[{key.words}];"]
+        lines.append(f"  uint64_t key[{key.words}];")
         lines += [f"  key[{place}] = {text};" for place, text in enumerate(words)]
         ranges = _range_words(numbers) if any(key.range_words) else "NULL"
         call = f"table_find(t, key, {key.kind.value}, {key.words}, {ranges})"
         return [*lines, f"  struct entry *const e = {call};"]
 
     def _words(self, field: KeyField) -> list[str]:
-        """A key field, after its mask, as 64-bit words, the lowest first."""
-        value = self._expressions.stored(field.source, field.width)
-        if isinstance(field.source, FieldRef) and field.source.field == "$valid$":
-            value = self._expressions.boolean(field.source)
-        kind = word_type(field.width)
-        if field.mask is not None:
-            if kind == "struct wide":
-                value = f"wide_and({value}, {wide_constant(field.mask)})"
-            else:
-                value = f"({value} & {constant(field.mask)})"
+        """A key field as 64-bit words, the lowest first."""
+        value, kind = self._value(field), word_type(field.width)
         if kind == "uint64_t":
             return [value]
         if kind == "u128":
             return [f"(uint64_t)({value})", f"(uint64_t)((u128)({value}) >> 64)"]
         return [f"({value}).limb[{each}]" for each in range(word_count(field.width))]
+
+    def _value(self, field: KeyField) -> str:
+        """A key field, after its mask."""
+        value = self._expressions.stored(field.source, field.width)
+        if isinstance(field.source, FieldRef) and field.source.field == "$valid$":
+            value = self._expressions.boolean(field.source)
+        if field.mask is None:
+            return value
+        if word_type(field.width) == "struct wide":
+            return f"wide_and({value}, {wide_constant(field.mask)})"
+        return f"({value} & {constant(field.mask)})"
 
 
 def _range_words(numbers: TableNumbers) -> str:

@@ -45,6 +45,15 @@ def integer(text: object, what: str) -> int:
     raise UnsupportedProgram(f"{what} is no number: {text!r}")
 
 
+def source(item: Object) -> str:
+    """The place in the source that an object comes from, and the text there; may be empty."""
+    info = item.get("source_info")
+    if not isinstance(info, Mapping):
+        return ""
+    text = str(info.get("source_fragment", "")).strip()
+    return f"{info.get('filename')}({info.get('line')}): {text}"
+
+
 def place(item: Object) -> str:
     """Where in the source an object comes from, for a message; may be empty."""
     info = item.get("source_info")

@@ -161,6 +161,8 @@ class Primitive:
 
     operation: str
     operands: tuple[Expression, ...]
+    source: str = ""
+    """The place in the P4 text, and what stands there; for the trace only."""
 
 
 ParserOp: TypeAlias = (
@@ -293,6 +295,7 @@ class Conditional:
     condition: Expression
     if_true: str | None
     if_false: str | None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bmv2.embedded.errors import UnsupportedProgram
-from bmv2.embedded.program.document import Object, integer, objects
+from bmv2.embedded.program.document import Object, integer, objects, source
 from bmv2.embedded.program.expression import (
     Constant,
     Expression,
@@ -51,7 +51,11 @@ def _action(item: Object) -> Action:
 def read_primitives(item: Object) -> tuple[Primitive, ...]:
     """The primitives of an action, or of the deparser."""
     return tuple(
-        Primitive(each["op"], tuple(read_expression(p) for p in objects(each, "parameters")))
+        Primitive(
+            each["op"],
+            tuple(read_expression(p) for p in objects(each, "parameters")),
+            source(each),
+        )
         for each in objects(item, "primitives")
     )
 
@@ -158,6 +162,7 @@ def _pipeline(
             read_expression(each["expression"]),
             each["true_next"],
             each["false_next"],
+            source(each),
         )
     for each in objects(item, "action_calls"):
         nodes[each["name"]] = ActionCall(each["name"], each["action_id"], each["next_node"])

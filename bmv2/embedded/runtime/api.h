@@ -150,6 +150,7 @@ API int switch_set_replication(uint32_t kind, uint32_t id, bool exists, uint32_t
 
 struct port_counts {
     uint64_t received, received_bytes, sent, sent_bytes, too_long, ring_full, send_errors;
+    uint64_t fates[FATE_COUNT]; /* of packets that came in here */
 };
 
 API int switch_port_counts(uint32_t number, struct port_counts *counts) {
@@ -159,25 +160,51 @@ API int switch_port_counts(uint32_t number, struct port_counts *counts) {
         port_count_drops(p);
         *counts = (struct port_counts){p->received, p->received_bytes, p->sent,     p->sent_bytes,
                                        p->too_long, p->ring_full,      p->send_errors};
+        memcpy(counts->fates, p->fates, sizeof counts->fates);
     }
     state_leave();
     return p ? 0 : ENODEV;
 }
 
 struct fate_counts {
-    uint64_t dropped, no_port, loop_full, failed, to_cpu_full, from_cpu_full, digests_full;
+    uint64_t fates[FATE_COUNT]; /* of packets of all ports, and of those that came by none */
+    uint64_t to_cpu_full, from_cpu_full, digests_full;
 };
 
 API void switch_fate_counts(struct fate_counts *counts) {
     state_enter();
-    *counts = (struct fate_counts){fates.dropped,
-                                   fates.no_port,
-                                   fates.loop_full,
-                                   fates.failed,
-                                   virtual_out.dropped,
-                                   virtual_in.dropped,
-                                   digests.dropped};
+    *counts = (struct fate_counts){{0}, virtual_out.dropped, virtual_in.dropped, digests.dropped};
+    for (uint32_t fate = 0; fate < FATE_COUNT; fate++) {
+        counts->fates[fate] = other_fates[fate];
+        for (uint32_t i = 0; i < port_count; i++) counts->fates[fate] += ports[i]->fates[fate];
+    }
     state_leave();
+}
+
+/* --- the log --------------------------------------------------------------------------- */
+
+/* From now on packets write lines of a level and above to a descriptor, and those that come
+ * and leave the first bytes of theirs. Without -DTRACE only the program's own messages. */
+API void switch_log(int descriptor, uint32_t level, uint32_t dump_bytes) {
+    state_enter();
+    packet_log.descriptor = descriptor;
+    packet_log.level = level;
+    packet_log.dump_bytes = dump_bytes;
+    state_leave();
+}
+
+/* Records the packets of a port in two open files. Zero, or an errno. */
+API int switch_record(uint32_t number, int in, int out) {
+#ifdef TRACE
+    state_enter();
+    struct port *p = port_find(number);
+    if (p) p->record_in = in, p->record_out = out;
+    state_leave();
+    return p ? 0 : ENODEV;
+#else
+    (void)number, (void)in, (void)out;
+    return ENOTSUP;
+#endif
 }
 
 #endif

@@ -4,6 +4,12 @@
 
 #include <stdlib.h>
 
+#ifdef TRACE
+#define TRACED(...) __VA_ARGS__
+#else
+#define TRACED(...)
+#endif
+
 struct context {
     struct phv phv;
     const uint8_t *data; /* the packet as it came */
@@ -18,6 +24,8 @@ struct context {
     uint8_t checksum_error;
     bool is_cloned, exit, has_failed;
     uint64_t now_ns;
+    uint64_t *fates; /* of the packets that came in where this one did */
+    TRACED(uint64_t packet; uint32_t copy;)
 };
 
 struct counter {

@@ -19,6 +19,17 @@
 #define VLAN_BYTES 4
 #define RESERVE 32
 
+/* Why a packet that came in leaves by no port. */
+enum fate {
+    FATE_INGRESS_DROP,
+    FATE_EGRESS_DROP,
+    FATE_NO_GROUP, /* of multicast */
+    FATE_NO_PORT,
+    FATE_LOOP_FULL, /* too many are resubmitted, recirculated or cloned at once */
+    FATE_ASSERT,
+    FATE_COUNT,
+};
+
 struct port {
     uint32_t number;
     bool is_virtual; /* its packets go to a queue */
@@ -31,6 +42,8 @@ struct port {
     struct iovec parts[SLOTS][2];
     uint8_t (*headers)[MAX_HEADER_BYTES]; /* a row for each slot; virtual ports use one */
     uint64_t received, received_bytes, sent, sent_bytes, too_long, ring_full, send_errors;
+    uint64_t fates[FATE_COUNT];
+    TRACED(int record_in, record_out;)
 };
 
 static struct port *ports[MAX_PORTS];
@@ -120,6 +133,7 @@ static int port_open(uint32_t number, const char *name) {
     p->number = number;
     p->headers = headers;
     p->receiver = p->sender = -1;
+    TRACED(p->record_in = p->record_out = -1;)
     p->is_virtual = name == NULL;
     if (name) {
         const unsigned index = if_nametoindex(name);

@@ -12,6 +12,7 @@
 
 #include "ports.h"
 #include "queues.h"
+#include "trace.h"
 #include "v1model.h"
 
 #define BATCH 64
@@ -40,6 +41,7 @@ static void state_leave(void) { pthread_mutex_unlock(&state_lock); }
 static void end_batch(void) {
     state_leave();
     ports_flush();
+    if (packet_log.used) log_flush();
 }
 
 static void process_frame(struct port *p, struct tpacket2_hdr *frame) {
@@ -52,7 +54,7 @@ static void process_frame(struct port *p, struct tpacket2_hdr *frame) {
     }
     uint32_t length;
     const uint8_t *bytes = frame_bytes(frame, &length);
-    receive_packet(p->number, bytes, length);
+    receive_packet(p->number, p, bytes, length);
 }
 
 static uint32_t process_port(struct port *p) {
@@ -72,8 +74,11 @@ static uint32_t process_virtual(void) {
     if (!first) return 0;
     uint32_t count = 0;
     state_enter();
-    for (struct queued *packet = first; packet; packet = packet->next, count++)
-        receive_packet(packet->port, packet->bytes, packet->length);
+    for (struct queued *packet = first; packet; packet = packet->next, count++) {
+        struct port *from = port_find(packet->port);
+        if (from) from->received++, from->received_bytes += packet->length;
+        receive_packet(packet->port, from, packet->bytes, packet->length);
+    }
     end_batch();
     queue_free_list(first);
     return count;

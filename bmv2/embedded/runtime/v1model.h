@@ -48,9 +48,16 @@ static struct looped *looped_first, **looped_last = &looped_first;
 static uint32_t looped_count;
 static struct queue virtual_out, digests;
 static uint64_t start_ns;
-static struct {
-    uint64_t dropped, no_port, loop_full, failed;
-} fates;
+static uint64_t other_fates[FATE_COUNT]; /* of packets that came in by no port */
+
+static void count_fate(const struct context *c, enum fate fate) {
+    static const char *const names[] = {"dropped by the ingress",  "dropped by the egress",
+                                        "no such multicast group", "no such port",
+                                        "no room to go round",     "an assertion has failed"};
+    c->fates[fate]++;
+    (void)names;
+    DEBUG_LINE(c, "%s", names[fate]);
+}
 
 static uint64_t clock_ns(void) {
     struct timespec now;
@@ -84,7 +91,7 @@ static struct looped *loop_add(const struct context *c, const uint8_t *head, uin
     struct looped *packet =
         looped_count < MAX_LOOPED ? malloc(sizeof *packet + head_length + tail_length) : NULL;
     if (!packet) {
-        fates.loop_full++;
+        count_fate(c, FATE_LOOP_FULL);
         return NULL;
     }
     packet->next = NULL;
@@ -118,6 +125,8 @@ static void copy_start(struct context *copy, const struct context *source, uint3
                        uint32_t type) {
     memset(&copy->phv, 0, sizeof copy->phv);
     copy->now_ns = source->now_ns;
+    copy->fates = source->fates;
+    TRACED(copy->packet = source->packet; copy->copy = ++last_copy;)
     copy_fields(copy, source, list);
     STANDARD_INSTANCE_TYPE(copy) = type;
 }
@@ -128,6 +137,9 @@ static void egress_packet(struct context *c, uint32_t port);
 static void replicate(const struct context *c, const struct replication *to, bool is_at_egress) {
     for (uint32_t i = 0; i < to->count; i++) {
         struct context copy = *c;
+        TRACED(copy.copy = ++last_copy;)
+        DEBUG_LINE(c, "copy %u for port %u, rid %u", copy.copy, to->replicas[i].port,
+                   to->replicas[i].rid);
         STANDARD_EGRESS_RID(&copy) = to->replicas[i].rid;
         copy.truncate_to = to->truncate_to; /* not where the original is cut */
         copy.is_cloned = copy.exit = false;
@@ -142,7 +154,7 @@ static void replicate(const struct context *c, const struct replication *to, boo
 static void transmit(struct context *c, uint32_t number) {
     struct port *port = port_find(number);
     if (!port) {
-        fates.no_port++;
+        count_fate(c, FATE_NO_PORT);
         return;
     }
     uint8_t *head = port_slot(port);
@@ -151,6 +163,8 @@ static void transmit(struct context *c, uint32_t number) {
     const uint8_t *tail = c->data + c->parsed;
     if (head_length > c->truncate_to) head_length = c->truncate_to;
     if (tail_length > c->truncate_to - head_length) tail_length = c->truncate_to - head_length;
+    DEBUG_LINE(c, "sent by port %u: %u bytes", number, head_length + tail_length);
+    TRACED(trace_leaving(c, port, head, head_length, tail, tail_length);)
     if (port->is_virtual) {
         queue_put(&virtual_out, number, head, head_length, tail, tail_length);
         port->sent++;
@@ -167,6 +181,7 @@ static void recirculate_packet(struct context *c) {
     const uint32_t tail_length = c->length - c->parsed;
     struct context copy;
     copy_start(&copy, c, c->recirculate_list, INSTANCE_RECIRCULATED);
+    DEBUG_LINE(c, "recirculated, as copy %u", copy.copy);
     loop_to_ingress(&copy, head, head_length, c->data + c->parsed, tail_length);
 }
 
@@ -181,9 +196,10 @@ static void egress_packet(struct context *c, uint32_t port) {
     STANDARD_EGRESS_PORT(c) = (uint16_t)port;
     STANDARD_EGRESS_SPEC(c) = 0;
     STANDARD_PACKET_LENGTH(c) = (uint32_t)c->packet_length;
+    DEBUG_LINE(c, "egress, for port %u", port);
     egress(c);
     if (c->has_failed) {
-        fates.failed++;
+        count_fate(c, FATE_ASSERT);
         return;
     }
     if (c->is_cloned) {
@@ -193,11 +209,12 @@ static void egress_packet(struct context *c, uint32_t port) {
             reset_metadata(&copy);
             copy_fields(&copy, c, c->clone_list);
             STANDARD_INSTANCE_TYPE(&copy) = INSTANCE_EGRESS_CLONE;
+            DEBUG_LINE(c, "cloned from the egress, session %u", c->clone_session);
             replicate(&copy, to, true);
         }
     }
     if (STANDARD_EGRESS_SPEC(c) == DROP_PORT) {
-        fates.dropped++;
+        count_fate(c, FATE_EGRESS_DROP);
         return;
     }
     update_checksums(c);
@@ -216,6 +233,10 @@ static void clone_ingress(struct context *source) {
     memset(&copy.phv, 0, sizeof copy.phv);
     context_start(&copy, source->data, source->length);
     copy.now_ns = source->now_ns;
+    copy.fates = source->fates;
+    TRACED(copy.packet = source->packet; copy.copy = ++last_copy;)
+    DEBUG_LINE(source, "cloned from the ingress, session %u, as copy %u", source->clone_session,
+               copy.copy);
     STANDARD_INGRESS_PORT(&copy) = STANDARD_INGRESS_PORT(source);
     parse(&copy);
     reset_metadata(&copy);
@@ -228,6 +249,7 @@ static void clone_ingress(struct context *source) {
 static void learn(const struct context *c) {
     uint64_t words[DIGEST_WORDS + 1];
     const uint32_t count = digest_fields(c, words);
+    DEBUG_LINE(c, "digest %u", c->digest_list);
     if (count) queue_put(&digests, c->digest_list, words, count * sizeof *words, NULL, 0);
 }
 
@@ -237,10 +259,11 @@ static void ingress_packet(struct context *c) {
     verify_checksums(c);
     STANDARD_PARSER_ERROR(c) = c->parser_error;
     STANDARD_CHECKSUM_ERROR(c) = c->checksum_error;
+    DEBUG_LINE(c, "ingress");
     ingress(c);
     c->exit = false;
     if (c->has_failed) {
-        fates.failed++;
+        count_fate(c, FATE_ASSERT);
         return;
     }
     if (c->is_cloned) {
@@ -252,32 +275,37 @@ static void ingress_packet(struct context *c) {
     if (c->resubmit_list) {
         struct context copy;
         copy_start(&copy, c, c->resubmit_list, INSTANCE_RESUBMITTED);
+        DEBUG_LINE(c, "resubmitted, as copy %u", copy.copy);
         loop_to_ingress(&copy, c->data, c->length, NULL, 0);
         return;
     }
     if (STANDARD_MCAST_GRP(c)) {
         const struct replication *to = replication_find(&multicast_groups, STANDARD_MCAST_GRP(c));
         STANDARD_INSTANCE_TYPE(c) = INSTANCE_REPLICATED;
-        if (to)
+        DEBUG_LINE(c, "multicast group %u", (unsigned)STANDARD_MCAST_GRP(c));
+        if (to && to->count)
             replicate(c, to, false);
         else
-            fates.dropped++;
+            count_fate(c, FATE_NO_GROUP);
         return;
     }
     if (STANDARD_EGRESS_SPEC(c) == DROP_PORT) {
-        fates.dropped++;
+        count_fate(c, FATE_INGRESS_DROP);
         return;
     }
     STANDARD_INSTANCE_TYPE(c) = INSTANCE_NORMAL;
     egress_packet(c, STANDARD_EGRESS_SPEC(c));
 }
 
-/* A packet that comes in by a port. */
-static void receive_packet(uint32_t port, const uint8_t *data, uint32_t length) {
+/* A packet that comes in by a port, which is NULL where the switch has none of this number. */
+static void receive_packet(uint32_t port, struct port *from, const uint8_t *data,
+                           uint32_t length) {
     struct context context, *c = &context;
     memset(&c->phv, 0, sizeof c->phv);
     context_start(c, data, length);
     c->now_ns = clock_ns();
+    c->fates = from ? from->fates : other_fates;
+    TRACED(trace_coming(c, port, from, !looped_first);)
     STANDARD_INGRESS_PORT(c) = (uint16_t)port;
     STANDARD_PACKET_LENGTH(c) = length;
     STANDARD_INGRESS_GLOBAL_TIMESTAMP(c) = switch_us(c->now_ns) & MASK64(48);

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bmv2.embedded.dataplane import Dataplane
+from bmv2.embedded.observation import Observation
 
 BUILD = Path(__file__).parents[2] / "programs" / "build"
 CPU_PORT = 510
@@ -25,11 +26,13 @@ def ethernet(dst: int, src: int, kind: int, *payload: bytes) -> bytes:
 class SmallProgram:
     """Frames in, frames out, in the caller's thread."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, observation: Observation | None = None) -> None:
         """Compiles a program by its name. Nothing runs yet."""
         ports = dict.fromkeys(range(4))
         program = (BUILD / f"{name}.json").read_bytes()
-        self.dataplane = Dataplane.load(program, ports=ports, cpu_port=CPU_PORT)
+        self.dataplane = Dataplane.load(
+            program, ports=ports, cpu_port=CPU_PORT, observation=observation
+        )
 
     def run(self, *frames: bytes, port: int = 0) -> list[tuple[int, bytes]]:
         """What leaves, and by which port, when frames come in by one port."""
