@@ -5,6 +5,8 @@ Matches are compared with others of the same field only: as tuples they know no 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
 
@@ -36,3 +38,8 @@ class Range(NamedTuple):
 
 
 Match: TypeAlias = Exact | Lpm | Ternary | Range
+
+
+def exact_key(values: Iterable[int]) -> tuple[Exact, ...]:
+    """A key of exact matches, made at a third of what `Exact` takes for each."""
+    return tuple(map(tuple.__new__, repeat(Exact), zip(values, strict=False)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bmv2.embedded.codegen.keys import KeyKind, KeyLayout
@@ -25,16 +26,37 @@ def _size(width: int) -> int:
     return word_count(width) * WORD_BYTES
 
 
+class _Words:
+    """Values side by side, each in whole words, and zeros after them."""
+
+    def __init__(self, widths: Iterable[int], filling: int = 0) -> None:
+        """`filling` is the number of zero bytes."""
+        self._sizes = [_size(width) for width in widths]
+        self._filling = bytes(filling)
+        # Most values have a word; packing each by itself would take longer than all the rest.
+        is_short = all(size == WORD_BYTES for size in self._sizes)
+        self._pack = struct.Struct(f"<{len(self._sizes)}Q{filling}x").pack if is_short else None
+
+    def pack(self, values: Sequence[int]) -> bytes:
+        """The values. Raises ValueError when their number is wrong."""
+        if self._pack is not None:
+            try:
+                return self._pack(*values)
+            except struct.error as error:
+                raise ValueError(f"{values} cannot be {len(self._sizes)} words") from error
+        parts = zip(values, self._sizes, strict=True)
+        return b"".join([value.to_bytes(size, "little") for value, size in parts]) + self._filling
+
+
 class KeyFormat:
     """The keys of one table."""
 
     def __init__(self, layout: KeyLayout) -> None:
         """`layout` says which fields there are, and how they lie in the key."""
         self._fields = layout.fields
-        self._sizes = [_size(field.width) for field in layout.fields]
-        every_bit = [(1 << field.width) - 1 for field in layout.fields]
-        self._zeros = bytes(sum(self._sizes))
-        self._every_bit = _join(every_bit, self._sizes)
+        self._words = _Words(field.width for field in layout.fields)
+        self._every_bit = self._words.pack([(1 << field.width) - 1 for field in layout.fields])
+        self._zeros = bytes(len(self._every_bit))
         self._is_exact = all(
             field.match_kind == "exact" and field.mask is None for field in layout.fields
         )
@@ -44,10 +66,10 @@ class KeyFormat:
     def pack(self, key: Sequence[Match]) -> KeyBytes:
         """A key, one match for each field. Raises ValueError."""
         if self._is_exact:  # most keys; half of the cost of an entry would be here
-            values = [match[0] for match in key]
-            return KeyBytes(_join(values, self._sizes), self._zeros, self._every_bit)
+            low = self._words.pack([match[0] for match in key])
+            return KeyBytes(low, self._zeros, self._every_bit)
         parts = [_field_parts(*pair) for pair in zip(self._fields, key, strict=True)]
-        low, high, mask = (_join(column, self._sizes) for column in zip(*parts, strict=True))
+        low, high, mask = (self._words.pack(column) for column in zip(*parts, strict=True))
         return KeyBytes(low, high, mask)
 
 
@@ -56,18 +78,13 @@ class ArgumentFormat:
 
     def __init__(self, action: Action, data_words: int) -> None:
         """`data_words` is the room that the table has for the arguments of any action."""
-        self._sizes = [_size(parameter.width) for parameter in action.parameters]
-        self._filling = bytes(data_words * WORD_BYTES - sum(self._sizes))
+        widths = [parameter.width for parameter in action.parameters]
+        used = sum(_size(width) for width in widths)
+        self._words = _Words(widths, data_words * WORD_BYTES - used)
 
     def pack(self, arguments: Sequence[int]) -> bytes:
         """The arguments. Raises ValueError when their number is wrong."""
-        return _join(arguments, self._sizes) + self._filling
-
-
-def _join(values: Sequence[int], sizes: Sequence[int]) -> bytes:
-    return b"".join(
-        [value.to_bytes(size, "little") for value, size in zip(values, sizes, strict=True)]
-    )
+        return self._words.pack(arguments)
 
 
 def _field_parts(field: KeyField, match: Match) -> tuple[int, int, int]:

@@ -34,6 +34,25 @@ def decode_call(actions: Mapping[int, Action], message: p4r.Action) -> Call:
     action = actions.get(message.action_id)
     if action is None:
         raise invalid(f"no action of it has id {message.action_id}")
+    return _usual_call(action, message) or _checked_call(action, message)
+
+
+def _usual_call(action: Action, message: p4r.Action) -> Call | None:
+    """The call that has each parameter in its place, as it mostly is; none if anything is odd."""
+    params = message.params
+    if len(params) != len(action.params):
+        return None
+    arguments: list[int] = []
+    for param, (number, maximum) in zip(params, action.limits, strict=True):
+        data = param.value
+        value = int.from_bytes(data, "big")
+        if value > maximum or param.param_id != number or not data:
+            return None
+        arguments.append(value)
+    return Call(action, tuple(arguments))
+
+
+def _checked_call(action: Action, message: p4r.Action) -> Call:
     params = message.params
     given = {param.param_id: param.value for param in params}
     if len(given) != len(params):

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from finsy.proto import p4r
 
-from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
+from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary, exact_key
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.errors import Code, invalid
 from bmv2.embedded.p4runtime.schema import MatchField, MatchType
@@ -44,14 +44,14 @@ class KeyCodec:
         """The key that has each field in its place, as it mostly is; none if anything is odd."""
         if len(matches) != len(self._exact):
             return None
-        key: list[Match] = []
-        for (number, maximum), match in zip(self._exact, matches, strict=True):
+        values: list[int] = []
+        for match, (number, maximum) in zip(matches, self._exact, strict=True):
             data = match.exact.value
             value = int.from_bytes(data, "big")
-            if not data or value > maximum or match.field_id != number:
+            if value > maximum or match.field_id != number or not data:
                 return None
-            key.append(Exact(value))
-        return tuple(key)
+            values.append(value)
+        return exact_key(values)
 
     def encode(self, key: Key) -> Iterable[p4r.FieldMatch]:
         """The match fields of a key, without those that match anything."""

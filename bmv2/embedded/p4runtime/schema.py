@@ -51,13 +51,18 @@ class MatchField(Bits):
     match_type: MatchType
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Action:
     """An action and its parameters in their order."""
 
     id: int
     name: str
     params: tuple[Bits, ...]
+
+    @cached_property
+    def limits(self) -> list[tuple[int, int]]:
+        """Id and largest value of each parameter."""
+        return [(param.id, param.maximum) for param in self.params]
 
 
 class MeterType(Enum):

@@ -1,4 +1,4 @@
-"""The entities of a small program over a fake data plane, without gRPC in between."""
+"""The entities of a small program over a data plane, without gRPC in between."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fake_backend import FakeBackend
 from finsy.proto import p4r
 from p4rt_client import INSERT, MODIFY, Ids, encoded, entity, small_program, update
 
+from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, code_number
 from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.p4runtime.pipeline import Pipeline
@@ -20,11 +21,10 @@ ABORTED, OUT_OF_RANGE, UNIMPLEMENTED = 10, 11, 12
 class Desk:
     """Reads and writes as a controller does, with all rights."""
 
-    def __init__(self, name: str, backend: FakeBackend | None = None) -> None:
+    def __init__(self, name: str, backend: Backend) -> None:
         config = small_program(name)
-        self.backend = backend or FakeBackend()
         self.ids = Ids(config.p4info)
-        self.pipeline = Pipeline(config, schema_of(config.p4info), self.backend)
+        self.pipeline = Pipeline(config, schema_of(config.p4info), backend)
 
     def write(self, kind: p4r.Update.Type.ValueType, *messages: Any) -> None:
         for message in messages:
@@ -57,3 +57,13 @@ class Desk:
             for number, value in enumerate(arguments, 1)
         ]
         return p4r.Action(action_id=self.ids.action[name], params=params)
+
+
+class FakeDesk(Desk):
+    """A desk before a fake data plane."""
+
+    backend: FakeBackend
+
+    def __init__(self, name: str, backend: FakeBackend | None = None) -> None:
+        self.backend = backend or FakeBackend()
+        super().__init__(name, self.backend)

@@ -21,7 +21,7 @@ from p4rt_client import (
     small_program,
     update,
 )
-from p4rt_desk import EXISTS, INVALID, NOT_FOUND, UNIMPLEMENTED, Desk
+from p4rt_desk import EXISTS, INVALID, NOT_FOUND, UNIMPLEMENTED, FakeDesk
 
 from bmv2.embedded.p4runtime.data_type import data_type
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, code_number
@@ -136,7 +136,7 @@ async def test_reconcile_keeps_what_is_wanted(switch: Switch, learner: Controlle
 
 
 def test_the_configuration_is_written_and_read() -> None:
-    desk = Desk("digest")
+    desk = FakeDesk("digest")
     first, second = digest(max_list_size=2, ack_timeout_ns=4), digest("odd_t", max_timeout_ns=5)
     desk.insert(first, second)
     assert desk.read(p4r.DigestEntry()) == [entity(first), entity(second)]
@@ -163,7 +163,7 @@ def test_the_configuration_is_written_and_read() -> None:
 def test_a_bad_update_says_what_and_why(
     kind: p4r.Update.Type.ValueType, message: p4r.DigestEntry, code: int, words: str
 ) -> None:
-    desk = Desk("digest")
+    desk = FakeDesk("digest")
     desk.insert(digest("odd_t"))
     found = desk.refusal(kind, message)
     assert (found[0], words in found[1]) == (code, True), found

@@ -8,7 +8,7 @@ import pytest
 from fake_backend import FakeBackend
 from finsy.proto import p4r
 from p4rt_client import DELETE, INSERT, MODIFY
-from p4rt_desk import DENIED, INVALID, Desk
+from p4rt_desk import DENIED, INVALID, FakeDesk
 
 from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.p4runtime.table_state import Entry, TableState
@@ -18,15 +18,15 @@ INITIAL = {f"{PROCESS}.in_order": 4, f"{PROCESS}.prefixes": 3, f"{PROCESS}.range
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk("const_entries", FakeBackend(initial=INITIAL))
+def desk() -> FakeDesk:
+    return FakeDesk("const_entries", FakeBackend(initial=INITIAL))
 
 
-def state(desk: Desk, table: str) -> TableState:
+def state(desk: FakeDesk, table: str) -> TableState:
     return desk.pipeline.entities.states.of(desk.ids.table[table])
 
 
-def read(desk: Desk, table: str, **more: Any) -> list[p4r.TableEntry]:
+def read(desk: FakeDesk, table: str, **more: Any) -> list[p4r.TableEntry]:
     query = p4r.TableEntry(table_id=desk.ids.table[table], **more)
     return [each.table_entry for each in desk.read(query)]
 
@@ -55,7 +55,7 @@ def answers(entries: list[p4r.TableEntry]) -> list[int]:
     ],
 )  # fmt: skip
 def test_they_are_read(
-    desk: Desk,
+    desk: FakeDesk,
     table: str,
     keys: list[tuple[Match, ...]],
     priorities: list[int],
@@ -71,14 +71,14 @@ def test_they_are_read(
     assert [each for each in everything if each.table_id == found[0].table_id] == found
 
 
-def test_a_constant_default_entry_says_so(desk: Desk) -> None:
+def test_a_constant_default_entry_says_so(desk: FakeDesk) -> None:
     (const,) = read(desk, "in_order", is_default_action=True)
     (free,) = read(desk, "prefixes", is_default_action=True)
     assert (const.is_const, answers([const])) == (True, [0xFFFF])
     assert (free.is_const, answers([free])) == (False, [0xFFFD])
 
 
-def test_only_their_counters_can_be_written(desk: Desk) -> None:
+def test_only_their_counters_can_be_written(desk: FakeDesk) -> None:
     first = read(desk, "in_order")[0]
     first.is_const = False
     for kind in (INSERT, MODIFY, DELETE):
@@ -95,7 +95,7 @@ def test_only_their_counters_can_be_written(desk: Desk) -> None:
     assert found.direct_counter_entry.data.packet_count == 8
 
 
-def test_is_const_is_not_the_controllers_to_set(desk: Desk) -> None:
+def test_is_const_is_not_the_controllers_to_set(desk: FakeDesk) -> None:
     first = read(desk, "in_order")[0]
     for kind in (MODIFY, DELETE):
         assert desk.refusal(kind, first)[0] == INVALID

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from finsy.proto import p4i, p4r
 from p4rt_client import DELETE, INSERT, MODIFY, entity, exact
-from p4rt_desk import INVALID, NOT_FOUND, OUT_OF_RANGE, UNIMPLEMENTED, Desk
+from p4rt_desk import INVALID, NOT_FOUND, OUT_OF_RANGE, UNIMPLEMENTED, FakeDesk
 
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, code_number
@@ -20,16 +20,16 @@ CONFIG = p4r.MeterConfig(cir=1, cburst=2, pir=3, pburst=4)
 RATES = MeterRates(1, 2, 3, 4)
 
 
-IDS = Desk("meter")
+IDS = FakeDesk("meter")
 """What names the objects of the program where there is no fixture yet."""
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk("meter")
+def desk() -> FakeDesk:
+    return FakeDesk("meter")
 
 
-def meter(desk: Desk, index: int | None, config: p4r.MeterConfig | None = None) -> Any:
+def meter(desk: FakeDesk, index: int | None, config: p4r.MeterConfig | None = None) -> Any:
     return p4r.MeterEntry(
         meter_id=desk.ids.meter["by_packets"],
         index=None if index is None else p4r.Index(index=index),
@@ -37,17 +37,17 @@ def meter(desk: Desk, index: int | None, config: p4r.MeterConfig | None = None) 
     )
 
 
-def row(desk: Desk, key: int, **more: Any) -> p4r.TableEntry:
+def row(desk: FakeDesk, key: int, **more: Any) -> p4r.TableEntry:
     action = p4r.TableAction(action=desk.call("metered"))
     table = desk.ids.table["entries_"]
     return p4r.TableEntry(table_id=table, match=exact(key), action=action, **more)
 
 
-def key(desk: Desk, number: int) -> p4r.TableEntry:
+def key(desk: FakeDesk, number: int) -> p4r.TableEntry:
     return p4r.TableEntry(table_id=desk.ids.table["entries_"], match=exact(number))
 
 
-def test_a_meter_is_set_and_reset(desk: Desk) -> None:
+def test_a_meter_is_set_and_reset(desk: FakeDesk) -> None:
     desk.modify(meter(desk, 1, CONFIG))
     assert desk.backend.meters == {("FencedIngress.process.by_packets", 1): RATES}
     assert desk.read(meter(desk, 1)) == [entity(meter(desk, 1, CONFIG))]
@@ -58,14 +58,14 @@ def test_a_meter_is_set_and_reset(desk: Desk) -> None:
     assert desk.backend.meters == {}
 
 
-def test_all_meters_are_set_at_once(desk: Desk) -> None:
+def test_all_meters_are_set_at_once(desk: FakeDesk) -> None:
     desk.modify(meter(desk, None, CONFIG))
     assert sorted(index for _, index in desk.backend.meters) == [0, 1, 2, 3]
     desk.modify(meter(desk, None))
     assert desk.backend.meters == {}
 
 
-def test_the_meter_of_an_entry_comes_and_goes_with_it(desk: Desk) -> None:
+def test_the_meter_of_an_entry_comes_and_goes_with_it(desk: FakeDesk) -> None:
     desk.insert(row(desk, 1, meter_config=CONFIG), row(desk, 2))
     assert [entry.meter for entry in desk.backend.tables[ENTRIES].values()] == [RATES, None]
     asked = p4r.TableEntry(table_id=desk.ids.table["entries_"], meter_config=p4r.MeterConfig())
@@ -79,7 +79,7 @@ def test_the_meter_of_an_entry_comes_and_goes_with_it(desk: Desk) -> None:
     assert [entry.meter for entry in desk.backend.tables[ENTRIES].values()] == [None, None]
 
 
-def test_the_meter_of_an_entry_by_itself(desk: Desk) -> None:
+def test_the_meter_of_an_entry_by_itself(desk: FakeDesk) -> None:
     desk.insert(row(desk, 1), row(desk, 2))
     written = p4r.DirectMeterEntry(table_entry=key(desk, 2), config=CONFIG)
     desk.modify(written)
@@ -93,7 +93,7 @@ def test_the_meter_of_an_entry_by_itself(desk: Desk) -> None:
     assert [entry.meter for entry in desk.backend.tables[ENTRIES].values()] == [None, None]
 
 
-def test_the_meter_of_the_misses_is_reset_with_the_default_action(desk: Desk) -> None:
+def test_the_meter_of_the_misses_is_reset_with_the_default_action(desk: FakeDesk) -> None:
     default = row(desk, 0, meter_config=CONFIG)
     default.ClearField("match")
     default.is_default_action = True
@@ -133,7 +133,7 @@ def test_the_meter_of_the_misses_is_reset_with_the_default_action(desk: Desk) ->
     ],
 )
 def test_a_bad_update_says_what_and_why(
-    desk: Desk, kind: p4r.Update.Type.ValueType, message: Any, code: int, words: str
+    desk: FakeDesk, kind: p4r.Update.Type.ValueType, message: Any, code: int, words: str
 ) -> None:
     before = repr(desk.backend)
     found = desk.refusal(kind, message)

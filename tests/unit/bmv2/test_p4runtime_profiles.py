@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from finsy.proto import p4r
 from p4rt_client import DELETE, INSERT, MODIFY, entity, exact
-from p4rt_desk import EXHAUSTED, EXISTS, INVALID, NOT_FOUND, PRECONDITION, UNIMPLEMENTED, Desk
+from p4rt_desk import EXHAUSTED, EXISTS, INVALID, NOT_FOUND, PRECONDITION, UNIMPLEMENTED, FakeDesk
 
 from bmv2.embedded.match import Exact
 from bmv2.embedded.profile import Group, Member
@@ -20,11 +20,11 @@ ANSWER = "FencedIngress.process.answer"
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk("profile")
+def desk() -> FakeDesk:
+    return FakeDesk("profile")
 
 
-def member(desk: Desk, number: int, answer: int = 0, profile: str = "groups") -> Any:
+def member(desk: FakeDesk, number: int, answer: int = 0, profile: str = "groups") -> Any:
     return p4r.ActionProfileMember(
         action_profile_id=desk.ids.profile[profile],
         member_id=number,
@@ -32,7 +32,7 @@ def member(desk: Desk, number: int, answer: int = 0, profile: str = "groups") ->
     )
 
 
-def group(desk: Desk, number: int, weights: dict[int, int], **more: Any) -> Any:
+def group(desk: FakeDesk, number: int, weights: dict[int, int], **more: Any) -> Any:
     return p4r.ActionProfileGroup(
         action_profile_id=desk.ids.profile[more.pop("profile", "groups")],
         group_id=number,
@@ -44,7 +44,7 @@ def group(desk: Desk, number: int, weights: dict[int, int], **more: Any) -> Any:
     )
 
 
-def row(desk: Desk, key: int, do: p4r.TableAction | None, table: str = "with_groups") -> Any:
+def row(desk: FakeDesk, key: int, do: p4r.TableAction | None, table: str = "with_groups") -> Any:
     return p4r.TableEntry(table_id=desk.ids.table[table], match=exact(key), action=do)
 
 
@@ -56,7 +56,7 @@ def to_group(number: int) -> p4r.TableAction:
     return p4r.TableAction(action_profile_group_id=number)
 
 
-def one_shot(desk: Desk, answers: Sequence[tuple[int, int]], **more: Any) -> p4r.TableAction:
+def one_shot(desk: FakeDesk, answers: Sequence[tuple[int, int]], **more: Any) -> p4r.TableAction:
     """`answers` are answer and weight."""
     actions = [
         p4r.ActionProfileAction(action=desk.call("answer", answer), weight=weight)
@@ -67,7 +67,7 @@ def one_shot(desk: Desk, answers: Sequence[tuple[int, int]], **more: Any) -> p4r
     )
 
 
-def targets(desk: Desk, table: str = WITH_GROUPS) -> dict[int, Any]:
+def targets(desk: FakeDesk, table: str = WITH_GROUPS) -> dict[int, Any]:
     """What the data plane's entries point to, by key."""
     found: dict[int, Any] = {}
     for each in desk.backend.tables[table].values():
@@ -77,14 +77,14 @@ def targets(desk: Desk, table: str = WITH_GROUPS) -> dict[int, Any]:
     return found
 
 
-def calls_of(desk: Desk, target: Any) -> list[int]:
+def calls_of(desk: FakeDesk, target: Any) -> list[int]:
     """The answers that the data plane may give for a target, each as often as it weighs."""
     profile = desk.backend.profiles[GROUPS]
     handles = [target.handle] if isinstance(target, Member) else profile.groups[target.handle]
     return [profile.members[handle][1][0] for handle in handles]
 
 
-def test_entries_point_to_members_and_groups(desk: Desk) -> None:
+def test_entries_point_to_members_and_groups(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1), member(desk, 2), group(desk, 1, {1: 2, 2: 1}))
     desk.insert(row(desk, 7, to_member(2)), row(desk, 8, to_group(1)))
     found = targets(desk)
@@ -95,7 +95,7 @@ def test_entries_point_to_members_and_groups(desk: Desk) -> None:
     assert calls_of(desk, targets(desk)[7]) == [99]
 
 
-def test_what_was_written_is_read(desk: Desk) -> None:
+def test_what_was_written_is_read(desk: FakeDesk) -> None:
     written = [
         member(desk, 1, profile="members"),
         member(desk, 1),
@@ -120,7 +120,7 @@ def test_what_was_written_is_read(desk: Desk) -> None:
     )
 
 
-def test_what_is_in_use_stays(desk: Desk) -> None:
+def test_what_is_in_use_stays(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1), member(desk, 2), group(desk, 1, {1: 1}))
     desk.insert(row(desk, 7, to_member(2)), row(desk, 8, to_group(1)))
     for message in (member(desk, 1), member(desk, 2), group(desk, 1, {})):
@@ -133,21 +133,21 @@ def test_what_is_in_use_stays(desk: Desk) -> None:
     assert desk.backend.profiles[GROUPS].groups == {}
 
 
-def test_an_entry_that_is_modified_lets_go(desk: Desk) -> None:
+def test_an_entry_that_is_modified_lets_go(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1), member(desk, 2), row(desk, 7, to_member(1)))
     desk.modify(row(desk, 7, to_member(2)))
     desk.write(DELETE, member(desk, 1))
     assert desk.refusal(DELETE, member(desk, 2))[0] == PRECONDITION
 
 
-def test_a_refused_entry_lets_go(desk: Desk) -> None:
+def test_a_refused_entry_lets_go(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1))
     desk.backend.capacity = 0
     assert desk.refusal(INSERT, row(desk, 7, to_member(1)))[0] == EXHAUSTED
     desk.write(DELETE, member(desk, 1))
 
 
-def test_one_shots(desk: Desk) -> None:
+def test_one_shots(desk: FakeDesk) -> None:
     first = row(desk, 7, one_shot(desk, [(11, 2), (12, 1), (11, 1)]))
     second = row(desk, 7, one_shot(desk, [(13, 1)]))
     desk.insert(first)
@@ -162,7 +162,7 @@ def test_one_shots(desk: Desk) -> None:
     assert desk.backend.profiles[GROUPS].groups == {}
 
 
-def test_one_shots_exclude_members_and_groups(desk: Desk) -> None:
+def test_one_shots_exclude_members_and_groups(desk: FakeDesk) -> None:
     desk.insert(row(desk, 7, one_shot(desk, [(1, 1)])))
     for message in (member(desk, 1), group(desk, 1, {}), row(desk, 8, to_member(1))):
         assert desk.refusal(INSERT, message)[0] == INVALID
@@ -173,14 +173,14 @@ def test_one_shots_exclude_members_and_groups(desk: Desk) -> None:
     assert (code, "exclude one-shot action sets" in words) == (INVALID, True)
 
 
-def test_the_size_of_a_profile_holds(desk: Desk) -> None:
+def test_the_size_of_a_profile_holds(desk: FakeDesk) -> None:
     size = 16
     desk.insert(*(member(desk, number, profile="members") for number in range(1, size + 1)))
     full = desk.refusal(INSERT, member(desk, 99, profile="members"))
     assert full == (EXHAUSTED, f"action profile {MEMBERS}: it is full (16 members)")
 
 
-def test_the_sizes_of_groups_add_up(desk: Desk) -> None:
+def test_the_sizes_of_groups_add_up(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1), group(desk, 1, {1: 30}))
     assert desk.refusal(INSERT, group(desk, 2, {1: 3}))[0] == EXHAUSTED
     desk.modify(group(desk, 1, {1: 29}))
@@ -189,14 +189,14 @@ def test_the_sizes_of_groups_add_up(desk: Desk) -> None:
     desk.modify(group(desk, 1, {1: 32}))
 
 
-def test_a_full_profile_takes_a_one_shot_in_the_place_of_another(desk: Desk) -> None:
+def test_a_full_profile_takes_a_one_shot_in_the_place_of_another(desk: FakeDesk) -> None:
     desk.insert(row(desk, 7, one_shot(desk, [(1, 32)])))
     assert desk.refusal(INSERT, row(desk, 8, one_shot(desk, [(1, 1)])))[0] == EXHAUSTED
     desk.modify(row(desk, 7, one_shot(desk, [(2, 32)])))
     assert calls_of(desk, targets(desk)[7]) == [2] * 32
 
 
-def bad_updates(desk: Desk) -> list[tuple[str, p4r.Update.Type.ValueType, Any, int, str]]:
+def bad_updates(desk: FakeDesk) -> list[tuple[str, p4r.Update.Type.ValueType, Any, int, str]]:
     call = p4r.TableAction(action=desk.call("answer", 1))
     nothing = p4r.ActionProfileMember(action_profile_id=desk.ids.profile["groups"], member_id=9)
     twice = group(desk, 9, {1: 1})
@@ -243,8 +243,8 @@ def bad_updates(desk: Desk) -> list[tuple[str, p4r.Update.Type.ValueType, Any, i
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [each[0] for each in bad_updates(Desk("profile"))])
-def test_a_bad_update_says_what_and_why(desk: Desk, case: str) -> None:
+@pytest.mark.parametrize("case", [each[0] for each in bad_updates(FakeDesk("profile"))])
+def test_a_bad_update_says_what_and_why(desk: FakeDesk, case: str) -> None:
     _, kind, message, code, words = next(each for each in bad_updates(desk) if each[0] == case)
     if case not in ("random", "semantics"):
         desk.insert(member(desk, 1), group(desk, 1, {1: 1}))

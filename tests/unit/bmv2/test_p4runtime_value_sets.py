@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 from finsy.proto import p4r
 from p4rt_client import DELETE, INSERT, MODIFY, entity, exact
-from p4rt_desk import EXHAUSTED, EXISTS, INVALID, NOT_FOUND, Desk
+from p4rt_desk import EXHAUSTED, EXISTS, INVALID, NOT_FOUND, FakeDesk
 
 from bmv2.embedded.match import Exact
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk("value_set")
+def desk() -> FakeDesk:
+    return FakeDesk("value_set")
 
 
-def value_set(desk: Desk, name: str, *members: tuple[int, ...]) -> Any:
+def value_set(desk: FakeDesk, name: str, *members: tuple[int, ...]) -> Any:
     return p4r.ValueSetEntry(
         value_set_id=desk.ids.value_set[name],
         members=[p4r.ValueSetMember(match=exact(*values)) for values in members],
     )
 
 
-def test_the_members_are_replaced(desk: Desk) -> None:
+def test_the_members_are_replaced(desk: FakeDesk) -> None:
     desk.modify(value_set(desk, "pairs", (1, 2), (3, 4)), value_set(desk, "kinds", (7,)))
     desk.modify(value_set(desk, "pairs", (5, 6)))
     assert desk.backend.value_sets == {
@@ -51,7 +51,7 @@ def test_the_members_are_replaced(desk: Desk) -> None:
     ],
 )
 def test_a_bad_update_says_what_and_why(
-    desk: Desk,
+    desk: FakeDesk,
     kind: p4r.Update.Type.ValueType,
     members: list[tuple[int, ...]],
     code: int,
@@ -64,6 +64,6 @@ def test_a_bad_update_says_what_and_why(
     assert desk.backend.value_sets == {"Parse.kinds": [[Exact(9)]]}
 
 
-def test_an_unknown_value_set(desk: Desk) -> None:
+def test_an_unknown_value_set(desk: FakeDesk) -> None:
     assert desk.refusal(MODIFY, p4r.ValueSetEntry(value_set_id=5))[0] == NOT_FOUND
     assert desk.read_refusal(p4r.ValueSetEntry(value_set_id=5))[0] == NOT_FOUND
