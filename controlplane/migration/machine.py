@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from controlplane.migration.phases import Action, Event, Phase
@@ -73,6 +74,41 @@ class State:
     """The source had no state."""
     reason: str = ""
     """Why the flow was rolled back, or what did not work out."""
+
+
+class Stage(Enum):
+    """How far a flow is, as far as whoever takes over has to know; in this order."""
+
+    BEGUN = "begun"
+    PUT = "put"
+    """The destination may have a copy of the state."""
+    COMMITTED = "committed"
+    """The destination has the state."""
+    COMMITTED_ABSENT = "committed, absent"
+    """The source had none: the flow goes to the destination."""
+
+
+def stage(state: State) -> Stage:
+    """How far a flow is. To be written down before what leads there is done."""
+    if state.phase in COMMITTED:
+        return Stage.COMMITTED_ABSENT if state.absent else Stage.COMMITTED
+    return Stage.PUT if state.put else Stage.BEGUN
+
+
+def taken_over(rules: Rules, stage: Stage) -> tuple[State, Event]:
+    """A flow that an earlier controller had begun to move, and what happens to it first.
+
+    What that one had asked for may be done or not: it is taken to be done.
+    """
+    committed = stage in (Stage.COMMITTED, Stage.COMMITTED_ABSENT)
+    state = State(
+        rules,
+        passed=int(committed),
+        put=stage in (Stage.PUT, Stage.COMMITTED),
+        ruled=True,
+        absent=stage is Stage.COMMITTED_ABSENT,
+    )
+    return state, Event.FINISH if committed else Event.UNDO
 
 
 class Guard(NamedTuple):
@@ -143,7 +179,7 @@ _ASIDE = Guard(aside=True)
 
 
 def _table() -> tuple[Row, ...]:
-    return (*_forth(), *_doubtful_steering(), *_back(), *_late())
+    return (*_forth(), *_doubtful_steering(), *_back(), *_late(), *_taken_over())
 
 
 def _forth() -> Iterator[Row]:
@@ -298,6 +334,19 @@ def _late() -> Iterator[Row]:
         yield Row(phase, e.IN_PLACE, _ANY, phase, (a.DELETE_AT_DESTINATION,))
 
 
+def _taken_over() -> Iterator[Row]:
+    """The way of a flow that an earlier controller had begun to move."""
+    p, e, a = Phase, Event, Action
+    yield Row(p.WAITING, e.UNDO, _HELD, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE))
+    yield Row(p.WAITING, e.UNDO, _DIVERTED, p.RESTORING, (a.RESTORE,))
+    copied = Guard(holds=False, diverts=False, put=True)
+    yield Row(p.WAITING, e.UNDO, copied, p.CLEARING, (a.DELETE_AT_DESTINATION,))
+    yield Row(p.WAITING, e.UNDO, Guard(holds=False, diverts=False, put=False), p.ROLLED_BACK, ())
+    yield Row(p.WAITING, e.FINISH, _HELD, p.STEERING, (a.RELEASE_TO_DESTINATION, a.STEER))
+    yield Row(p.WAITING, e.FINISH, _DIVERTED, p.ADMITTING, (a.ADMIT,))
+    yield Row(p.WAITING, e.FINISH, _LOOSE, p.STEERING, (a.STEER,))
+
+
 TABLE: tuple[Row, ...] = _table()
 """The protocol. Of two rows for a phase and an event, the guards exclude each other."""
 
@@ -312,7 +361,7 @@ _BACK = frozenset(
         Phase.RETURNING,
     }
 )
-_FORTH = frozenset(
+COMMITTED = frozenset(
     {
         Phase.STEERING,
         Phase.DELETING,
@@ -322,6 +371,7 @@ _FORTH = frozenset(
         Phase.FORWARDING,
     }
 )
+"""Phases of a flow that goes to the destination, whatever happens."""
 
 IGNORED: frozenset[tuple[Phase, Event]] = frozenset(
     # Too late to change anything: an answer to what has been given up, a cancel after
@@ -339,7 +389,11 @@ IGNORED: frozenset[tuple[Phase, Event]] = frozenset(
             Event.PROCEED,
         )
     }
-    | {(phase, event) for phase in _FORTH for event in (Event.CANCEL, Event.TIMEOUT, Event.PROCEED)}
+    | {
+        (phase, event)
+        for phase in COMMITTED
+        for event in (Event.CANCEL, Event.TIMEOUT, Event.PROCEED)
+    }
     | {
         (phase, event)
         for phase in (

@@ -62,6 +62,10 @@ class Event(Enum):
 
     START = auto()
     """Its turn has come."""
+    UNDO = auto()
+    """An earlier controller had begun to move it, and was not committed."""
+    FINISH = auto()
+    """An earlier controller had committed to move it."""
     HELD = auto()
     """A packet of it came from the switch."""
     ANNOUNCED = auto()

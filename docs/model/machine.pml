@@ -6,7 +6,7 @@
 
 mtype:phase = { P_WAITING, P_ANNOUNCING, P_DIVERTING, P_HOLDING, P_EXPORTING, P_EXPORTED, P_IMPORTING, P_IMPORTED, P_STEERING, P_DELETING, P_SETTLING, P_ADMITTING, P_MOVED, P_FORWARDING, P_WITHDRAWING, P_ABANDONING, P_RESTORING, P_RECALLING, P_CLEARING, P_UNWINDING, P_ROLLED_BACK, P_RETURNING }
 
-mtype:event = { E_START, E_HELD, E_ANNOUNCED, E_WRITTEN, E_REFUSED, E_UNANSWERED, E_STATE, E_ABSENT, E_PROCEED, E_IN_PLACE, E_FAILED, E_DELETED, E_NOT_DELETED, E_ADMITTED, E_RECALLED, E_NOT_RECALLED, E_SETTLED, E_FULL, E_CANCEL, E_TIMEOUT }
+mtype:event = { E_START, E_UNDO, E_FINISH, E_HELD, E_ANNOUNCED, E_WRITTEN, E_REFUSED, E_UNANSWERED, E_STATE, E_ABSENT, E_PROCEED, E_IN_PLACE, E_FAILED, E_DELETED, E_NOT_DELETED, E_ADMITTED, E_RECALLED, E_NOT_RECALLED, E_SETTLED, E_FULL, E_CANCEL, E_TIMEOUT }
 
 #define AT_AN_END (phase == P_MOVED || phase == P_FORWARDING || phase == P_ROLLED_BACK || phase == P_RETURNING)
 
@@ -15,6 +15,25 @@ inline take_start() {
     :: phase == P_WAITING && holds && !aside -> hold(); phase = P_HOLDING;
     :: phase == P_WAITING && aside -> set_aside(); phase = P_ANNOUNCING;
     :: phase == P_WAITING && !holds && !diverts -> export(); phase = P_EXPORTING;
+    :: else -> assert(false);
+    fi
+}
+
+inline take_undo() {
+    if
+    :: phase == P_WAITING && holds -> release_to_source(); restore(); phase = P_RESTORING;
+    :: phase == P_WAITING && diverts -> restore(); phase = P_RESTORING;
+    :: phase == P_WAITING && !holds && !diverts && put -> delete_at_destination(); phase = P_CLEARING;
+    :: phase == P_WAITING && !holds && !diverts && !put -> phase = P_ROLLED_BACK;
+    :: else -> assert(false);
+    fi
+}
+
+inline take_finish() {
+    if
+    :: phase == P_WAITING && holds -> release_to_destination(); steer(); phase = P_STEERING;
+    :: phase == P_WAITING && diverts -> admit(); phase = P_ADMITTING;
+    :: phase == P_WAITING && !holds && !diverts -> steer(); phase = P_STEERING;
     :: else -> assert(false);
     fi
 }

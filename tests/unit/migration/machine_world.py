@@ -14,7 +14,9 @@ from controlplane.migration.machine import (
     ENDS,
     Rules,
     State,
+    stage,
     step,
+    taken_over,
 )
 from controlplane.migration.phases import Action, Event, Phase
 
@@ -40,6 +42,7 @@ class World:
     source_port: tuple[int | str, ...] = ()
     destination_port: tuple[int | str, ...] = ()
     source: Packets | None = ()
+    began_absent: bool = False
     destination: Packets | None = None
     aside: bool = False
     """The destination sets aside what is not tagged: bounces and what the controller passes."""
@@ -59,6 +62,9 @@ class World:
     """Faults that may still happen."""
     cancels: int = 0
     """Cancels that may still happen."""
+    crashes: int = 0
+    """Controllers that may still die, with the packets they have."""
+    lost: Packets = ()
     trace: tuple[str, ...] = field(default=(), compare=False)
 
     def event(self, event: Event, note: str = "", packet: int = -1) -> World:
@@ -123,11 +129,13 @@ class World:
         return replace(self, asked=self.asked[:index] + self.asked[index + 1 :])
 
 
-def begin(rules: Rules, *, faults: int, cancels: int, absent: bool = False) -> World:
+def begin(
+    rules: Rules, *, faults: int, cancels: int, absent: bool = False, crashes: int = 0
+) -> World:
     """A flow that is about to be moved."""
-    world = World(State(rules), faults=faults, cancels=cancels)
+    world = World(State(rules), faults=faults, cancels=cancels, crashes=crashes)
     if absent:
-        world = replace(world, source=None)
+        world = replace(world, source=None, began_absent=True)
     return world.event(Event.START)
 
 
@@ -145,6 +153,8 @@ def successors(world: World, packets: int) -> Iterator[World]:
         yield from _controller_takes(world)
     if world.cancels and world.flow.phase not in ENDS:
         yield replace(world, cancels=world.cancels - 1).event(Event.CANCEL)
+    if world.crashes and world.flow.phase not in ENDS:
+        yield from _controller_dies(world)
     if world.flow.phase is Phase.EXPORTED or world.flow.phase is Phase.IMPORTED:
         yield world.event(Event.PROCEED)
     if world.faults and world.flow.deadline_s is not None:
@@ -179,6 +189,52 @@ def successors(world: World, packets: int) -> Iterator[World]:
                 yield replace(after, source=None).event(Event.DELETED)
             else:
                 yield replace(after, destination=None).event(Event.DELETED)
+
+
+def _controller_dies(world: World) -> Iterator[World]:
+    """Another one takes over, which knows from the journal whether this one had committed.
+
+    What was asked is done, in its order, or its connection broke before; no answer comes.
+    """
+    packets = [each for each in world.to_controller if isinstance(each, int)]
+    flow = world.flow
+    left = replace(
+        world,
+        crashes=world.crashes - 1,
+        buffer=(),
+        to_controller=(),
+        # Barriers and markers have numbers, and these are nobody's any more.
+        from_controller=tuple(each for each in world.from_controller if isinstance(each[1], int)),
+        destination_port=tuple(each for each in world.destination_port if isinstance(each, int)),
+        asked=(),
+        lost=(*world.lost, *world.buffer, *packets),
+    )
+    for done in range(len(world.asked) + 1):
+        after = left
+        for what, argument in world.asked[:done]:
+            after = _done_unheard(after, what, argument)
+        fresh, event = taken_over(flow.rules, stage(flow))
+        yield replace(after, flow=fresh).event(event, "died ")
+
+
+def _done_unheard(world: World, what: str, argument: str | Packets | None) -> World:
+    match what, argument:
+        case "write", str():
+            return replace(world, rule=argument)
+        case "set aside", _:
+            return replace(world, aside=True)
+        case "import", tuple():
+            return replace(world, destination=argument)
+        case "delete", str():
+            gone = {"source": None} if argument == SOURCE else {"destination": None}
+            return replace(world, **gone)
+        case "admit", _ if world.destination_marker_read:
+            processed = (*(world.destination or ()), *world.waiting)
+            has_state = world.destination is not None or world.waiting
+            state = processed if has_state else None
+            return replace(world, aside=False, waiting=(), destination=state)
+        case _:
+            return world
 
 
 def _host_sends(world: World) -> World:
@@ -303,9 +359,12 @@ def complaint(world: World) -> str | None:
         return "the state is in two places"
     processed = world.source if world.source is not None else world.destination
     if processed is None:
-        return "the state is lost" if world.sent or not world.flow.absent else None
-    if sorted(processed) != list(range(world.sent)):
-        return f"processed {processed} of {world.sent} packets"
+        has_none = world.began_absent and len(world.lost) == world.sent
+        return None if has_none else "the state is lost"
+    if world.lost and not world.flow.rules.holds:
+        return f"lost {world.lost}, and none was with the controller"
+    if sorted((*processed, *world.lost)) != list(range(world.sent)):
+        return f"processed {processed} and lost {world.lost} of {world.sent} packets"
     if (
         world.flow.rules.aside
         and world.flow.phase is Phase.MOVED

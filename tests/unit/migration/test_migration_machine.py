@@ -124,18 +124,37 @@ def test_every_interleaving_of_a_flow_without_state(
     assert explore(begin(rules, faults=faults, cancels=cancels, absent=True), 2) > 50
 
 
+@pytest.mark.parametrize("rules", HOLDING, ids=str)
+@pytest.mark.parametrize(
+    ("packets", "faults", "cancels", "crashes", "absent"),
+    [
+        (3, 0, 0, 1, False),
+        (1, 0, 1, 1, False),
+        (1, 1, 0, 1, False),
+        (1, 0, 0, 2, False),
+        (2, 0, 0, 1, True),
+    ],
+)
+def test_whoever_takes_over_ends_every_flow_and_loses_what_the_other_one_had(
+    rules: Rules, packets: int, faults: int, cancels: int, crashes: int, absent: bool
+) -> None:
+    first = begin(rules, faults=faults, cancels=cancels, crashes=crashes, absent=absent)
+    assert explore(first, packets) > 50
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     rules=st.sampled_from(HOLDING),
     packets=st.integers(0, 12),
     faults=st.integers(0, 4),
     cancels=st.integers(0, 2),
+    crashes=st.integers(0, 2),
     choices=st.randoms(use_true_random=False),
 )
 def test_long_runs_lose_nothing(
-    rules: Rules, packets: int, faults: int, cancels: int, choices: object
+    rules: Rules, packets: int, faults: int, cancels: int, crashes: int, choices: object
 ) -> None:
-    world = begin(rules, faults=faults, cancels=cancels)
+    world = begin(rules, faults=faults, cancels=cancels, crashes=crashes)
     while following := list(successors(world, packets)):
         world = choices.choice(following)  # pyright: ignore[reportAttributeAccessIssue]
     assert complaint(world) is None, world.trace
