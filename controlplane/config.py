@@ -242,6 +242,10 @@ class Config(_Section):
     detection: DetectionConfig = DetectionConfig()
     northbound: Address
     """Where the controller's own API listens."""
+    journal: Path = Path("journal.sqlite")
+    """Where moves under way are written down, for a controller that takes over."""
+    reconnect_s: float = Field(default=30.0, ge=0)
+    """How long a switch that went away is waited for."""
 
     @cached_property
     def instances_by_name(self) -> dict[str, InstanceConfig]:
@@ -357,7 +361,10 @@ def load(path: Path) -> Config:
         file = getattr(switch, name)
         if not file.is_file():
             raise ConfigError(f"{path}: switch.{name}: there is no file {file}")
-    return config.model_copy(update={"switch": switch})
+    journal = path.parent / config.journal
+    if not journal.parent.is_dir():
+        raise ConfigError(f"{path}: journal: there is no directory {journal.parent}")
+    return config.model_copy(update={"switch": switch, "journal": journal})
 
 
 def _first_line(error: ValidationError) -> str:

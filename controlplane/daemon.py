@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+import socket
 import sys
-from collections.abc import Callable, Generator
-from contextlib import AsyncExitStack, contextmanager
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.config import Config, load
-from controlplane.live import LiveController
+from controlplane.live import LiveController, members_of
+from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
+from controlplane.migration.journal import Journal, JournalError
+from controlplane.migration.memory import Memory
+from controlplane.migration.restore import restore_rules
 from controlplane.migration.session_switch import SessionSwitch
 from controlplane.northbound.app import create_app
 from controlplane.northbound.listener import ListenError, Server, listening
 from controlplane.registers.choose import open_reader
+from controlplane.signals import Signals
+from controlplane.switch.entries import Entry
 from controlplane.switch.errors import SwitchError
-from controlplane.switch.provision import provision
+from controlplane.switch.provision import owners_of, provision, turned_buckets
 from controlplane.switch.session import SwitchSession
+from controlplane.switch.stand_by import stand_by
 from controlplane.topology import Topology, TopologyError
 from nf.southbound.client import InstanceClient
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_RECONNECT_PAUSE_S = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +42,11 @@ class DaemonError(Exception):
     """The controller cannot start, or cannot go on. One line."""
 
 
-def run_daemon(path: Path) -> None:
-    """Runs the controller until SIGINT or SIGTERM. Raises ConfigError and DaemonError."""
+def run_daemon(path: Path, *, stands_by: bool = False) -> None:
+    """Runs the controller until SIGINT or SIGTERM. Raises ConfigError and DaemonError.
+
+    One that stands by waits until the switch has no other controller.
+    """
     config = load(path)
     try:
         topology = Topology(config)
@@ -44,49 +56,108 @@ def run_daemon(path: Path) -> None:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     try:
-        asyncio.run(_run(config, topology))
+        asyncio.run(_run(config, topology, stands_by=stands_by))
     except asyncio.CancelledError:
         logger.info("stopped before it was ready")
-    except (ListenError, SwitchError, MoveError) as error:
+    except (ListenError, SwitchError, MoveError, JournalError) as error:
         raise DaemonError(str(error)) from None
 
 
-async def _run(config: Config, topology: Topology) -> None:
+@dataclass
+class _House:
+    """What outlives a session with the switch."""
+
+    listener: socket.socket
+    clients: Mapping[str, InstanceClient]
+    memory: Memory
+    lost_s: float | None = None
+    """Since when the switch is gone; none before the first session, and during one."""
+
+
+async def _run(config: Config, topology: Topology, *, stands_by: bool) -> None:
+    signals = Signals()
     async with AsyncExitStack() as stack:
-        opening = asyncio.create_task(_open(config, topology, stack), name="opening")
-        with _on_signals(opening.cancel):
-            engine, server = await opening
-        stopping = asyncio.Event()
-        with _on_signals(stopping.set):
+        stack.enter_context(signals.heeded())
+        if stands_by:
+            await stand_by(config.switch)
+        house = await _house(config, stack)
+        while True:
             try:
-                await _serve(engine, server, stopping)
-            except ExceptionGroup as group:
-                # Not `except*`: before Python 3.11.4 what it raises comes in a group.
-                _, others = group.split((SwitchError, MoveError))
-                if others is not None:
+                await _session(config, topology, house, signals)
+                return
+            except SwitchError as error:
+                now_s = time.monotonic()
+                if error.is_superseded or house.lost_s is None:
                     raise
-                raise _first(group) from None
+                if now_s - house.lost_s >= config.reconnect_s:
+                    raise
+                logger.warning("%s; it is waited for", error)
 
 
-async def _open(config: Config, topology: Topology, stack: AsyncExitStack) -> tuple[Engine, Server]:
-    """Brings the switch into the state that the configuration wants; what is opened, the
-    stack closes. Raises ListenError and SwitchError.
-    """
+async def _house(config: Config, stack: AsyncExitStack) -> _House:
+    """What is opened, the stack closes. Raises ListenError and JournalError."""
     listener = stack.enter_context(listening(config.northbound))
-    session = await stack.enter_async_context(SwitchSession(config.switch))
-    updates = await provision(session, config, topology)
-    logger.info("switch %s: %d entries written", config.switch.name, updates)
-    reader = await open_reader(config.switch, session.program)
-    stack.push_async_callback(reader.close)
+    journal = stack.enter_context(closing(Journal(config.journal)))
     clients = {
         instance.name: await stack.enter_async_context(
             InstanceClient(instance.name, instance.southbound)
         )
         for instance in config.instances
     }
+    buffer = PacketBuffer(config.buffer.max_packets, config.buffer.max_bytes)
+    return _House(listener, clients, Memory(buffer, journal))
+
+
+async def _session(config: Config, topology: Topology, house: _House, signals: Signals) -> None:
+    """Runs until it is stopped. Raises SwitchError, MoveError and JournalError."""
+    async with AsyncExitStack() as stack:
+        engine, server = await _open(config, topology, house, stack)
+        house.lost_s = None
+        with signals.stopping() as stopping:
+            try:
+                await _serve(engine, server, stopping)
+            except ExceptionGroup as group:
+                house.lost_s = time.monotonic()
+                # Not `except*`: before Python 3.11.4 what it raises comes in a group.
+                _, others = group.split((SwitchError, MoveError, JournalError))
+                if others is not None:
+                    raise
+                raise _first(group) from None
+
+
+async def _open(
+    config: Config, topology: Topology, house: _House, stack: AsyncExitStack
+) -> tuple[Engine, Server]:
+    """Brings the switch into the state that the configuration wants; what is opened, the
+    stack closes. Raises SwitchError, MoveError and JournalError.
+    """
+    if house.lost_s is not None:
+        await asyncio.sleep(_RECONNECT_PAUSE_S)
+    session = await stack.enter_async_context(SwitchSession(config.switch))
     switch = SessionSwitch(session, config.timers.flow_rule_timeout_s)
-    controller = LiveController(config, switch, session, reader, clients)
-    return controller.engine, Server(create_app(controller), listener)
+    members = members_of(config, house.clients)
+    turned: list[Entry] = []
+    if session.program_was_loaded:
+        # Before the traffic is let in, so that no flow goes where its state is not.
+        turned = turned_buckets(config, house.memory.journal)
+        rules = await restore_rules(switch, members.values(), owners_of(config, turned))
+        logger.info("switch %s: has been started anew, %d flow rules", config.switch.name, rules)
+    updates = await provision(session, config, topology, turned)
+    logger.info("switch %s: %d entries written", config.switch.name, updates)
+    reader = await open_reader(config.switch, session.program)
+    stack.push_async_callback(reader.close)
+    controller = LiveController(
+        config,
+        switch,
+        session,
+        reader,
+        members,
+        house.clients,
+        house.memory,
+        switch_is_new=session.program_was_loaded,
+    )
+    # The server closes what it is given.
+    return controller.engine, Server(create_app(controller), house.listener.dup())
 
 
 async def _serve(engine: Engine, server: Server, stopping: asyncio.Event) -> None:
@@ -106,19 +177,6 @@ async def _serve(engine: Engine, server: Server, stopping: asyncio.Event) -> Non
         server.stop()
         waiting.cancel()
     logger.info("stopped")
-
-
-@contextmanager
-def _on_signals(action: Callable[[], object]) -> Generator[None]:
-    """SIGINT and SIGTERM call `action`, in the event loop."""
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, action)
-    try:
-        yield
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -15,6 +15,7 @@ from controlplane.detection.fit import FlowTable
 from controlplane.detection.monitor import Counters, FlowMonitor
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
+from controlplane.migration.memory import Memory
 from controlplane.migration.peers import Member, Selection, Switch
 from controlplane.migration.report import UNDER_WAY, MoveState
 from controlplane.northbound.controller import ControllerError
@@ -44,14 +45,21 @@ class LiveController:
         switch: Switch,
         counters: Counters,
         reader: RegisterReader,
+        members: Mapping[str, Member],
         clients: Mapping[str, InstanceClient],
+        memory: Memory,
+        *,
+        switch_is_new: bool,
     ) -> None:
-        """Nothing is asked yet. `clients` are the instances of the configuration, by name."""
+        """Nothing is asked yet. `clients` are the instances of the configuration, by name.
+
+        `memory` and `switch_is_new` are for the engine.
+        """
         self._config = config
         self._switch = switch
         self._clients = clients
         self._started_s = time.monotonic()
-        self._members = _members(config, clients)
+        self._members = members
         window_us = config.timers.activity_window_ms * 1000
         self._monitor = FlowMonitor(reader, counters, window_us)
         self._detector = ElephantDetector(self._monitor, config.detection.rho)
@@ -59,8 +67,8 @@ class LiveController:
             switch,
             self._members,
             _EngineDetector(self._detector),
-            max_packets=config.buffer.max_packets,
-            max_bytes=config.buffer.max_bytes,
+            memory=memory,
+            switch_is_new=switch_is_new,
         )
 
     # --- at a glance ------------------------------------------------------------------
@@ -197,7 +205,7 @@ class _EngineDetector:
         return Selection(found.flows, found.active_flows)
 
 
-def _members(config: Config, clients: Mapping[str, InstanceClient]) -> dict[str, Member]:
+def members_of(config: Config, clients: Mapping[str, InstanceClient]) -> dict[str, Member]:
     """The instances that belong to a group: only those can give and take flows."""
     return {
         name: Member(config.instances_by_name[name].id, name, group.id, group.name, clients[name])

@@ -256,7 +256,8 @@ class Bed:
 
     def _start_controller(self) -> None:
         run = self.options.run
-        run.northbound.unlink(missing_ok=True)
+        for old in (run.northbound, *run.path.glob(f"{plan.JOURNAL}*")):
+            old.unlink(missing_ok=True)
         run.topology.write_text(
             plan.topology(
                 run,

@@ -55,6 +55,10 @@ PORTS = {node.port: f"{SWITCH_NAME}-{node.name}" for node in (*HOSTS, *INSTANCES
 """The switch's ports and the interfaces they are on."""
 
 
+JOURNAL = "journal.sqlite"
+"""The controller's journal, in the run directory; what it needs beside it begins so."""
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """Where everything of a run is: sockets, logs, files."""
@@ -142,6 +146,7 @@ def topology(
             "buffer": {"max_packets": 100_000, "max_bytes": 1 << 28},
             "detection": {"rho": rho},
             "northbound": f"unix:{run.northbound}",
+            "journal": JOURNAL,
         },
         sort_keys=False,
     )

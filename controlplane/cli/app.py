@@ -95,13 +95,18 @@ def _print(view: BaseModel, table: RenderableType, *, as_json: bool) -> None:
 
 
 @app.command()
-def run(config: ConfigOption) -> None:
+def run(
+    config: ConfigOption,
+    stand_by: Annotated[
+        bool, typer.Option("--stand-by", help="Wait until the switch has no other controller.")
+    ] = False,
+) -> None:
     """Run the controller in the foreground, until SIGINT or SIGTERM."""
     from controlplane.config import ConfigError
     from controlplane.daemon import DaemonError, run_daemon
 
     try:
-        run_daemon(config)
+        run_daemon(config, stands_by=stand_by)
     except (ConfigError, DaemonError) as error:
         raise CommandError(str(error)) from None
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from controlplane.migration.journal import Journal
 from controlplane.migration.peers import Bucket, Switch
 
 
 class BucketKeeper:
     """The buckets of all groups. Nobody else writes them, so it knows what they are."""
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: Switch, journal: Journal) -> None:
         """Nothing is read yet."""
         self._switch = switch
+        self._journal = journal
         self._known: dict[int, Mapping[int, Bucket]] = {}
         self.turning = asyncio.Lock()
         """Held from reading buckets until what follows from them is written."""
@@ -26,10 +28,11 @@ class BucketKeeper:
 
     async def write(self, group: int, buckets: Mapping[int, Bucket]) -> None:
         """Gives buckets of a group to owners. Raises MoveError."""
-        known = self._known.pop(group, None)  # if this fails, nobody knows
+        wanted = {**await self.read(group), **buckets}
+        self._journal.turn(group, wanted)
+        del self._known[group]  # if this fails, nobody knows
         await self._switch.write_buckets(group, buckets)
-        if known is not None:
-            self._known[group] = {**known, **buckets}
+        self._known[group] = wanted
 
 
 def turned(buckets: Mapping[int, Bucket], source: int, destination: int) -> dict[int, Bucket]:

@@ -28,6 +28,10 @@ class PacketBuffer:
         self.bytes += len(frame)
         return True
 
+    def count(self, migration: int) -> int:
+        """How many packets of a flow wait."""
+        return len(self._queues.get(migration, ()))
+
     def take(self, migration: int) -> deque[bytes]:
         """Takes out all packets of a flow, oldest first."""
         frames = self._queues.pop(migration, deque[bytes]())

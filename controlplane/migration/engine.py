@@ -6,15 +6,15 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
-from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
+from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
@@ -74,12 +74,16 @@ class Engine:
         members: Mapping[str, Member],
         detector: Detector,
         *,
-        max_packets: int,
-        max_bytes: int,
+        memory: Memory,
+        switch_is_new: bool = False,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """The memory may be that of an engine that has ended: its moves are taken over.
+
+        `switch_is_new`: the switch has been restarted since, and counts anew.
+        """
         limits = limits or Limits()
         self._switch = switch
         self._members = members
@@ -89,16 +93,17 @@ class Engine:
         numbers = Numbers()
         self._services = Services(
             writer=RuleWriter(switch, limits),
-            buckets=BucketKeeper(switch),
+            buckets=BucketKeeper(switch, memory.journal),
             outbox=outbox,
-            buffer=PacketBuffer(max_packets, max_bytes),
+            buffer=memory.buffer,
+            journal=memory.journal,
             barriers=Barriers(outbox, numbers, limits),
             numbers=numbers,
             limits=limits,
             clock=clock,
         )
         self._moves: OrderedDict[str, Move] = OrderedDict()
-        self._begun = 0
+        self._switch_is_new = switch_is_new
         self._tasks: asyncio.TaskGroup | None = None
         self._resumed: list[Drain] = []
         self._move_tasks: set[asyncio.Task[None]] = set()
@@ -119,6 +124,7 @@ class Engine:
         """
         async with asyncio.TaskGroup() as tasks:
             self._services.writer.rules.update(await self._switch.read_rules())
+            taken_over = await self._take_over()
             helpers = [
                 tasks.create_task(work, name=name)
                 for name, work in (
@@ -129,7 +135,9 @@ class Engine:
                 )
             ]
             self._drop_orphans()
-            await self._resume_drains(tasks)
+            for move in taken_over:
+                self._spawn(tasks, move.finish(), move.id)
+            await self._resume_drains(tasks, taken_over)
             self._tasks = tasks
             self.ready.set()
             await self._stopping.wait()
@@ -149,12 +157,33 @@ class Engine:
         self._move_tasks.add(task)
         task.add_done_callback(self._move_tasks.discard)
 
-    async def _resume_drains(self, tasks: asyncio.TaskGroup) -> None:
+    async def _take_over(self) -> list[Move]:
+        """The moves that an earlier controller had begun, with each of their flows."""
+        moves: list[Move] = []
+        journal = self._services.journal
+        begun = journal.open_moves()
+        held = await self._switch.count_held() if begun and not self._switch_is_new else None
+        for each in begun:
+            try:
+                source, destination = map(
+                    self._member, (each.options.source, each.options.destination)
+                )
+            except MoveError as error:
+                logger.error("m%d was under way and is given up: %s", each.number, error)
+                journal.end(each.number)
+                continue
+            move = self._new_move(each.number, each.options, source, destination)
+            move.take_over(each.flows, held)
+            moves.append(move)
+        return moves
+
+    async def _resume_drains(self, tasks: asyncio.TaskGroup, taken_over: Sequence[Move]) -> None:
         """Goes on watching the buckets that an earlier controller has turned."""
+        watched = {(move.destination.id, move.source.id) for move in taken_over}
         members = {member.id: member for member in self._members.values()}
         for group in {member.group for member in members.values()}:
             buckets = await self._services.buckets.read(group)
-            for owner, previous in {*buckets.values()}:
+            for owner, previous in {*buckets.values()} - watched:
                 if owner in members and previous in members:
                     drain = Drain(
                         self._services.buckets,
@@ -178,9 +207,26 @@ class Engine:
     async def begin(self, options: MoveOptions) -> Move:
         """Begins a move, once both instances have answered. Raises MoveError."""
         source, destination = self._check(options)
-        self._begun += 1
+        number = self._services.journal.begin(options)
+        move = self._new_move(number, options, source, destination)
+        try:
+            await move.prepare()
+            if self._tasks is None:
+                raise MoveError("the controller is stopping", conflict=True)
+        except BaseException:
+            del self._moves[move.id]
+            self._services.journal.end(number)
+            await move.abandon()
+            raise
+        self._spawn(self._tasks, move.run(), move.id)
+        self._forget_old()
+        return move
+
+    def _new_move(
+        self, number: int, options: MoveOptions, source: Member, destination: Member
+    ) -> Move:
         move = Move(
-            f"m{self._begun}",
+            number,
             options,
             source,
             destination,
@@ -190,16 +236,6 @@ class Engine:
             on_turned=self._supersede_drains,
         )
         self._moves[move.id] = move
-        try:
-            await move.prepare()
-            if self._tasks is None:
-                raise MoveError("the controller is stopping", conflict=True)
-        except BaseException:
-            del self._moves[move.id]
-            await move.abandon()
-            raise
-        self._spawn(self._tasks, move.run(), move.id)
-        self._forget_old()
         return move
 
     def _check(self, options: MoveOptions) -> tuple[Member, Member]:
@@ -340,7 +376,9 @@ class Engine:
     def _drop_orphans(self) -> None:
         """Deletes rules that hold flows for a controller that is gone."""
         orphans: list[FiveTuple] = [
-            flow for flow, rule in self._services.writer.rules.items() if isinstance(rule, HoldRule)
+            flow
+            for flow, rule in self._services.writer.rules.items()
+            if isinstance(rule, HoldRule) and flow not in self._services.registry
         ]
         if orphans:
             logger.warning("%d flows were held by an earlier controller: let go", len(orphans))

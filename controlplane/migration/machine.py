@@ -87,6 +87,11 @@ class Stage(Enum):
     COMMITTED_ABSENT = "committed, absent"
     """The source had none: the flow goes to the destination."""
 
+    @property
+    def is_committed(self) -> bool:
+        """Whether the flow goes to the destination, whatever happens."""
+        return self in (Stage.COMMITTED, Stage.COMMITTED_ABSENT)
+
 
 def stage(state: State) -> Stage:
     """How far a flow is. To be written down before what leads there is done."""
@@ -100,15 +105,14 @@ def taken_over(rules: Rules, stage: Stage) -> tuple[State, Event]:
 
     What that one had asked for may be done or not: it is taken to be done.
     """
-    committed = stage in (Stage.COMMITTED, Stage.COMMITTED_ABSENT)
     state = State(
         rules,
-        passed=int(committed),
+        passed=int(stage.is_committed),
         put=stage in (Stage.PUT, Stage.COMMITTED),
         ruled=True,
         absent=stage is Stage.COMMITTED_ABSENT,
     )
-    return state, Event.FINISH if committed else Event.UNDO
+    return state, Event.FINISH if stage.is_committed else Event.UNDO
 
 
 class Guard(NamedTuple):
@@ -415,6 +419,7 @@ for _row in TABLE:
 
 _NOTED = frozenset(
     {
+        Event.UNDO,
         Event.REFUSED,
         Event.UNANSWERED,
         Event.FAILED,

@@ -21,13 +21,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from controlplane.migration.buckets import drained_by_others, turned
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
+from controlplane.migration.journal import OpenFlow
 from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
@@ -42,6 +43,7 @@ from controlplane.migration.report import (
     MoveReport,
     MoveState,
     OperationPhases,
+    TakenOver,
     buffer_report,
     control_report,
     deleted_s,
@@ -64,7 +66,7 @@ class Move:
 
     def __init__(
         self,
-        number: str,
+        number: int,
         options: MoveOptions,
         source: Member,
         destination: Member,
@@ -74,7 +76,8 @@ class Move:
         wall_clock: Callable[[], float],
         on_turned: Callable[[Move], None],
     ) -> None:
-        self.id = number
+        """`number` is the move's in the journal."""
+        self.id = f"m{number}"
         self.options = options
         self.source = source
         self.destination = destination
@@ -82,6 +85,7 @@ class Move:
         self.reason = ""
         self.moved = asyncio.Event()
         """Set when all that was to be moved has been, or the move has come to nothing."""
+        self._number = number
         self._detector = detector
         self._services = services
         self._on_turned = on_turned
@@ -99,7 +103,7 @@ class Move:
             export_timeout_s=limits.export_timeout_s,
             import_timeout_s=limits.import_timeout_s,
         )
-        self._mover = Mover(source, destination, rules, services)
+        self._mover = Mover(number, source, destination, rules, services)
         self._phases_ms: dict[str, float] = {}
         self._selected = 0
         self._active: int | None = None
@@ -107,6 +111,7 @@ class Move:
         self._cancelled = False
         self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
         self._drained_ms: float | None = None
+        self._taken_over: TakenOver | None = None
         self.drain: Drain | None = None
         """The watch over the flows that are left, once there is one."""
 
@@ -150,6 +155,7 @@ class Move:
             buffer=buffer_report(self._mover.buffer),
             control=control_report(self._mover.control),
             drain=self._drain_report(),
+            taken_over=self._taken_over,
             timeline=(
                 tuple(flow_report(record, self._begin_s) for record in records)
                 if timeline
@@ -203,13 +209,38 @@ class Move:
 
     async def run(self) -> None:
         """Moves, and drains the source. Failures end up in the report."""
+        await self._run(self._move())
+
+    def take_over(self, flows: Sequence[OpenFlow], held: Mapping[FiveTuple, int] | None) -> None:
+        """Takes over what an earlier controller had begun. `finish` is to follow.
+
+        `held` is how many packets of each flow the switch has sent to that one, if known.
+        """
+        self._selected = len(flows)
+        kept = sum(self._services.buffer.count(flow.migration) for flow in flows)
+        self._taken_over = TakenOver(
+            flows=len(flows),
+            committed=sum(flow.stage.is_committed for flow in flows),
+            lost_packets_at_most=(
+                None if held is None else sum(held.get(flow.flow, 0) for flow in flows) - kept
+            ),
+        )
+        self.state = MoveState.MOVING
+        self._mover.take_over(flows)
+
+    async def finish(self) -> None:
+        """Finishes or undoes each flow that was taken over, and drains the source."""
+        await self._run(self._finish())
+
+    async def _run(self, work: Coroutine[None, None, None]) -> None:
         try:
-            await self._move()
+            await work
         except (MoveError, SouthboundError) as error:
             self.reason = self.reason or str(error)
             await self._undo(MoveState.FAILED)
         finally:
             await self._end_detection()
+        self._services.journal.end(self._number)
         self.moved.set()
         logger.info("%s: %s %s", self.id, self.state, self.reason)
         if self.drain is not None:
@@ -229,6 +260,21 @@ class Move:
         self.state = MoveState.MOVING
         with self._timed("move"):
             await self._mover.run(flows)
+        await self._conclude()
+
+    async def _finish(self) -> None:
+        buckets = await self._services.buckets.read(self.source.group)
+        pair = Bucket(self.destination.id, self.source.id)
+        self._turned = {number: bucket for number, bucket in buckets.items() if bucket == pair}
+        with self._timed("move"):
+            await self._mover.finish()
+        if self._turned:
+            await self._mover.close_source()
+        self.reason = "an earlier controller ended while it was under way"
+        await self._conclude()
+
+    async def _conclude(self) -> None:
+        """Watches the flows that are left, if any flow was moved; else gives the buckets back."""
         if await self._ends_cancelled():
             return
         counts = flow_counts(self._mover.records, self._selected, self._active)
@@ -236,9 +282,11 @@ class Move:
         if failed:
             first = next(r.state.reason for r in self._mover.records if r.state.reason)
             self.reason = f"{failed} of {counts.selected} flows were not moved: {first}"
-            if counts.moved + counts.absent == 0 or not await self._alive(self.destination):
-                await self._undo(MoveState.FAILED)
-                return
+        if (failed or self._taken_over) and (
+            counts.moved + counts.absent == 0 or not await self._alive(self.destination)
+        ):
+            await self._undo(MoveState.FAILED)
+            return
         if not self._selected:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         self.drain = self._drain(self.destination, self.source)

@@ -10,11 +10,14 @@ from controlplane.migration.aside import SetAsides
 from controlplane.migration.batcher import Batcher
 from controlplane.migration.counts import BufferCounts, ControlCounts
 from controlplane.migration.export import Exporter
+from controlplane.migration.journal import OpenFlow
 from controlplane.migration.machine import (
     ENDS,
     Rules,
     State,
+    stage,
     step,
+    taken_over,
 )
 from controlplane.migration.peers import (
     HoldRule,
@@ -64,8 +67,10 @@ class Mover:
     """Moves flows from a source to a destination, all under the same rules."""
 
     def __init__(
-        self, source: Member, destination: Member, rules: Rules, services: Services
+        self, number: int, source: Member, destination: Member, rules: Rules, services: Services
     ) -> None:
+        """`number` is the move's in the journal."""
+        self._number = number
         self._source = source
         self._destination = destination
         self._rules = rules
@@ -127,15 +132,38 @@ class Mover:
     async def run(self, flows: Sequence[FiveTuple]) -> None:
         """Moves the flows; returns when each of them is at an end of the machine.
 
-        What went wrong is in the records; nothing is raised.
+        What went wrong is in the records; nothing is raised but JournalError.
         """
         for number, flow in enumerate(flows):
-            record = FlowRecord(flow, self._services.numbers.next(), State(self._rules))
-            self.records.append(record)
-            self._services.registry.add(record, self)
+            self._add(FlowRecord(flow, self._services.numbers.next(), State(self._rules)))
             if number % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-        self.population[Phase.WAITING] += len(flows)
+        self._services.journal.add(
+            self._number, ((record.migration, record.flow) for record in self.records)
+        )
+        await self._drive()
+
+    def take_over(self, flows: Sequence[OpenFlow]) -> None:
+        """Takes over flows from an earlier controller: their packets may come at once.
+
+        To be called once; `finish` is to follow.
+        """
+        for flow in flows:
+            state, event = taken_over(self._rules, flow.stage)
+            record = FlowRecord(flow.flow, flow.migration, state)
+            self._add(record)
+            self.dispatch(record, event, "an earlier controller has ended")
+
+    async def finish(self) -> None:
+        """Returns when each of the flows that were taken over is at an end of the machine."""
+        await self._drive()
+
+    def _add(self, record: FlowRecord) -> None:
+        self.records.append(record)
+        self._services.registry.add(record, self)
+        self.population[record.state.phase] += 1
+
+    async def _drive(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             helpers = [
                 tasks.create_task(work, name=f"mover {name}")
@@ -200,15 +228,18 @@ class Mover:
     def dispatch(self, record: FlowRecord, event: Event, reason: str = "") -> None:
         """An event for a flow: takes the step and begins what it says."""
         now_s = self._services.clock()
-        before = record.state.phase
+        before, reached = record.state.phase, stage(record.state)
         record.state, actions = step(record.state, event, now_s, reason)
         phase = record.state.phase
+        if stage(record.state) is not reached:
+            self._services.journal.reach(record.migration, stage(record.state))
         if phase is not before:
             record.entered_s.setdefault(phase, now_s)
             self.population[before] -= 1
             self.population[phase] += 1
             if phase in ENDS:
                 record.chunk = None
+                self._services.journal.end_flow(record.migration)
                 self._services.registry.end(record, stray=bool(record.state.reason))
             self._changed.set()
         for action in actions:

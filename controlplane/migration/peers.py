@@ -85,6 +85,13 @@ class Switch(Protocol):
         """The flow rules that are in force. Raises SwitchError."""
         ...
 
+    async def count_held(self) -> Mapping[FiveTuple, int]:
+        """Packets that the rules that hold flows have sent to the controller so far.
+
+        Raises SwitchError.
+        """
+        ...
+
     async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:
         """Gives buckets of a group to owners, in one Write. Raises MoveError."""
         ...

@@ -192,6 +192,19 @@ class FlowReport(_Frozen):
     chunk_bytes: int = 0
 
 
+class TakenOver(_Frozen):
+    """What was left of a move whose controller had ended."""
+
+    flows: int
+    """Flows that were under way."""
+    committed: int
+    """Of those, flows that went on to the destination; the others went back to the source."""
+    lost_packets_at_most: int | None
+    """Packets that the switch had sent to that controller, as far as nobody has them. Of a
+    flow that was committed some may have been released. None where the switch has been
+    restarted, and does not know."""
+
+
 class MoveReport(_Frozen):
     """A move, under way or over."""
 
@@ -217,6 +230,8 @@ class MoveReport(_Frozen):
     buffer: BufferReport
     control: ControlReport
     drain: DrainReport | None = None
+    taken_over: TakenOver | None = None
+    """Where an earlier controller began it."""
     timeline: tuple[FlowReport, ...] | None = None
     """Every flow, where it was asked for."""
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.journal import Journal
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
 from controlplane.migration.outbox import Outbox
@@ -75,6 +76,7 @@ class Services:
     buckets: BucketKeeper
     outbox: Outbox
     buffer: PacketBuffer
+    journal: Journal
     barriers: Barriers
     numbers: Numbers
     limits: Limits

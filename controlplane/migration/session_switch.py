@@ -16,9 +16,10 @@ from controlplane.migration.peers import (
     WriteResult,
 )
 from controlplane.switch import entries
-from controlplane.switch.entries import Entry, Operation, Table, Update
+from controlplane.switch.entries import Entry, KeyValue, Operation, Table, Update
 from controlplane.switch.errors import SwitchError, UpdateFailure
 from controlplane.switch.packets import PacketIn, PacketOut
+from controlplane.switch.session import CounterValue
 from nf.southbound.flow import FiveTuple
 
 
@@ -31,6 +32,12 @@ class Session(Protocol):
 
     async def read_entries(self, table: Table) -> list[Entry]:
         """The entries of a table."""
+        ...
+
+    async def read_direct_counters(
+        self, table: Table
+    ) -> Mapping[tuple[KeyValue, ...], CounterValue]:
+        """The counters of a table's entries, by key."""
         ...
 
     async def send(self, packets: Sequence[PacketOut]) -> None:
@@ -80,6 +87,18 @@ class SessionSwitch:
         return {
             entries.flow_of(entry): _rule(entry)
             for entry in await self._session.read_entries(entries.FLOW_RULES)
+        }
+
+    async def count_held(self) -> Mapping[FiveTuple, int]:
+        """Packets that the rules that hold flows have sent to the controller so far.
+
+        Raises SwitchError.
+        """
+        counters = await self._session.read_direct_counters(entries.FLOW_RULES)
+        return {
+            entries.flow_of(entry): counters[entry.key].packets
+            for entry in await self._session.read_entries(entries.FLOW_RULES)
+            if entry.action == "hold" and entry.key in counters
         }
 
     async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:

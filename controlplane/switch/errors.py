@@ -36,6 +36,7 @@ class SwitchError(Exception):
         is_unanswered: bool = False,
         is_unsupported: bool = False,
         is_precondition: bool = False,
+        is_superseded: bool = False,
     ) -> None:
         super().__init__(message)
         self.failures: Mapping[int, UpdateFailure] = failures or {}
@@ -46,6 +47,8 @@ class SwitchError(Exception):
         """The target does not offer this at all (gRPC status UNIMPLEMENTED)."""
         self.is_precondition = is_precondition
         """The switch has no program, or is not ready for this (FAILED_PRECONDITION)."""
+        self.is_superseded = is_superseded
+        """Another controller has become the primary."""
 
 
 class ProgramMismatch(SwitchError):  # noqa: N818 - a mismatch is the error

@@ -52,6 +52,8 @@ class Inbox(Generic[_T]):
                     self._has_room.set()
                 yield item
             if self._error is not None:
-                raise SwitchError(str(self._error), is_unanswered=True)
+                raise SwitchError(
+                    str(self._error), is_unanswered=True, is_superseded=self._error.is_superseded
+                )
             self._filled.clear()
             await self._filled.wait()

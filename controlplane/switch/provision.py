@@ -5,9 +5,9 @@ Pure functions tell what is to be written; `provision` reads, compares and write
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Protocol
+from typing import Protocol, cast
 
 from controlplane.config import Config
 from controlplane.p4_constants import BUCKETS as BUCKET_COUNT
@@ -43,10 +43,21 @@ class Tables(Protocol):
         ...
 
 
-async def provision(tables: Tables, config: Config, topology: Topology) -> int:
+class Owners(Protocol):
+    """Who remembers how buckets were turned."""
+
+    def buckets(self, group: int) -> Mapping[int, Sequence[int]]:
+        """The buckets of a group: owner and previous owner, by number."""
+        ...
+
+
+async def provision(
+    tables: Tables, config: Config, topology: Topology, turned: Sequence[Entry] = ()
+) -> int:
     """Makes the switch as the configuration says; the number of updates it took.
 
-    The table `flow_rules` is left alone: its entries belong to flows that have been moved.
+    `turned` are buckets as they were turned last, for a switch that has none. The table
+    `flow_rules` is left alone: its entries belong to flows that have been moved.
     Raises SwitchError.
     """
     present: list[Entry] = []
@@ -56,7 +67,7 @@ async def provision(tables: Tables, config: Config, topology: Topology) -> int:
         else:
             default = await tables.read_default(table)
             present += [] if default is None else [default]
-    updates = difference(present, wanted(config, topology, present))
+    updates = difference(present, wanted(config, topology, (*turned, *present)))
     if updates:
         await tables.write(updates)
     return len(updates)
@@ -124,6 +135,24 @@ def _buckets(config: Config, present: Iterable[Entry]) -> Iterator[Entry]:
             current = buckets.get(entry.key)
             is_ours = current is not None and current.params and members.issuperset(current.params)
             yield current if current is not None and is_ours else entry
+
+
+def turned_buckets(config: Config, journal: Owners) -> list[Entry]:
+    """The buckets of all groups as they were turned last, as far as they ever were."""
+    return [
+        entries.bucket(group.id, number, *bucket)
+        for group in config.groups
+        for number, bucket in journal.buckets(group.id).items()
+    ]
+
+
+def owners_of(config: Config, present: Iterable[Entry] = ()) -> dict[int, frozenset[int]]:
+    """The instances that buckets of each group belong to, or are drained of."""
+    owners: dict[int, set[int]] = {group.id: set() for group in config.groups}
+    for entry in _buckets(config, present):
+        group, _ = entry.key
+        owners[cast("int", group)].update(filter(None, entry.params))
+    return {group: frozenset(members) for group, members in owners.items()}
 
 
 def _steer(config: Config) -> Iterator[Entry]:

@@ -120,7 +120,8 @@ class SwitchStream:
                 if message.arbitration.status.code != rpc_code.OK:
                     raise SwitchError(
                         "another controller has become the primary, with election id"
-                        f" {U128.decode(message.arbitration.election_id)}"
+                        f" {U128.decode(message.arbitration.election_id)}",
+                        is_superseded=True,
                     )
             case "error":
                 self.refused_packet_outs += 1
@@ -163,4 +164,8 @@ class SwitchStream:
     def check(self) -> None:
         """Raises SwitchError when the stream is broken."""
         if self._error is not None:
-            raise SwitchError(str(self._error), is_unanswered=self._error.is_unanswered)
+            raise SwitchError(
+                str(self._error),
+                is_unanswered=self._error.is_unanswered,
+                is_superseded=self._error.is_superseded,
+            )

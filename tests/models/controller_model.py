@@ -9,7 +9,9 @@ from collections.abc import AsyncGenerator
 from instance_model import flow_of
 from migration_model import GROUP, Model, ModelDetector
 
+from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
+from controlplane.migration.memory import Memory
 from controlplane.migration.options import Limits
 from controlplane.northbound.controller import ControllerError
 from controlplane.northbound.models import (
@@ -96,8 +98,7 @@ async def model_controller() -> AsyncGenerator[ModelController]:
             model.switch,
             model.members,
             ModelDetector(FLOWS[:5]),
-            max_packets=1000,
-            max_bytes=1 << 20,
+            memory=Memory(PacketBuffer(1000, 1 << 20)),
             limits=Limits(drain_interval_s=0.01),
         )
         task = asyncio.create_task(engine.run())

@@ -61,10 +61,13 @@ class ModelSwitch:
         """Flows whose updates are applied, but not answered."""
         self.writes: list[Sequence[RuleUpdate]] = []
         self.held = 0
+        self.held_of: dict[FiveTuple, int] = defaultdict(int)
+        """Of each flow, since it has a rule."""
         self._delays = delays
         self._from_controller: asyncio.Queue[PacketOut] = asyncio.Queue()
         self._to_controller: asyncio.Queue[PacketIn] = asyncio.Queue()
         self._idle: asyncio.Queue[FiveTuple] = asyncio.Queue()
+        self._has_controller = True
 
     async def run(self) -> None:
         """The pipeline: takes a packet from any of its inputs at random."""
@@ -83,6 +86,16 @@ class ModelSwitch:
                 queue, handle = self._delays.random.choice(inputs)
                 handle(queue.get_nowait())  # pyright: ignore[reportArgumentType]
 
+    def lose_controller(self) -> None:
+        """The controller is gone, with what was on its way to it."""
+        self._has_controller = False
+        while not self._to_controller.empty():
+            self._to_controller.get_nowait()
+
+    def find_controller(self) -> None:
+        """There is another one."""
+        self._has_controller = True
+
     def idle(self) -> bool:
         """Whether no packet is under way in the data plane."""
         return (
@@ -98,7 +111,10 @@ class ModelSwitch:
         rule = self.rules.get(flow)
         if isinstance(rule, HoldRule):
             self.held += 1
-            self._to_controller.put_nowait(PacketIn(PACKET_IN_HOLD, 0, 1, rule.migration, frame))
+            self.held_of[flow] += 1
+            if self._has_controller:
+                packet = PacketIn(PACKET_IN_HOLD, 0, 1, rule.migration, frame)
+                self._to_controller.put_nowait(packet)
             return
         if isinstance(rule, InstanceRule):
             instance = rule.instance
@@ -155,6 +171,7 @@ class ModelSwitch:
             return UpdateOutcome(WriteResult.MISSING, "missing")
         if update.rule is None:
             del self.rules[update.flow]
+            self.held_of.pop(update.flow, None)
         else:
             self.rules[update.flow] = update.rule
         if update.flow in self.unanswered:
@@ -163,6 +180,13 @@ class ModelSwitch:
 
     async def read_rules(self) -> Mapping[FiveTuple, FlowRule]:
         return dict(self.rules)
+
+    async def count_held(self) -> Mapping[FiveTuple, int]:
+        return {
+            flow: self.held_of[flow]
+            for flow, rule in self.rules.items()
+            if isinstance(rule, HoldRule)
+        }
 
     async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:
         if group != GROUP:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import grpc
 import pytest
-from finsy.proto import p4r
+from finsy.proto import p4r, rpc_code
 from fit_model import FitModel, Packet
 from p4runtime_model import SwitchModel, serving
 
@@ -94,17 +94,24 @@ async def ask(*arguments: str, run: RunDirectory) -> Any:
     return json.loads(ended.out)
 
 
+async def said(process: Process, words: str) -> None:
+    """Waits until the process has logged that."""
+    assert process.stderr is not None
+    async with asyncio.timeout(DEADLINE_S):
+        while words not in (line := (await process.stderr.readline()).decode()):
+            assert line, "it has ended"
+
+
 @asynccontextmanager
-async def daemon(run: RunDirectory, model: SwitchModel) -> AsyncGenerator[Process]:
+async def daemon(
+    run: RunDirectory, model: SwitchModel, *, reconnect_s: float = 20
+) -> AsyncGenerator[Process]:
     """A daemon that is ready."""
-    run.topology.write_text(topology(run))
+    run.topology.write_text(f"{topology(run)}\nreconnect_s: {reconnect_s}\n")
     async with serving(model, f"unix:{run.p4runtime}"):
         process = await start("run", "--config", str(run.topology), run=run)
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                assert process.stderr is not None
-                while b" ready" not in (line := await process.stderr.readline()):
-                    assert line, "it has ended"
+            await said(process, " ready")
             yield process
         finally:
             if process.returncode is None:
@@ -212,12 +219,53 @@ async def test_a_second_daemon_is_refused(run: RunDirectory) -> None:
 
 async def test_it_ends_when_the_switch_is_gone(run: RunDirectory) -> None:
     model = switch_model()
-    async with daemon(run, model) as process:
+    async with daemon(run, model, reconnect_s=0) as process:
         model.stream_out.put_nowait(None)
         ended = await end_of(process)
     assert ended.code == 1
     assert ended.error.splitlines()[-1].startswith("controlplane: ")
     assert "Traceback" not in ended.error
+
+
+async def test_it_goes_on_when_the_stream_breaks(run: RunDirectory) -> None:
+    model = switch_model()
+    async with daemon(run, model) as process:
+        for _ in range(2):
+            model.stream_out.put_nowait(None)
+            await said(process, "it is waited for")
+            await said(process, " ready")
+        assert (await ask("status", run=run))["pid"] == process.pid
+        assert model.loads == 1
+        # A switch that has been started anew has no program, no rules and no buckets.
+        model.config = None
+        model.stream_out.put_nowait(None)
+        await said(process, "has been started anew")
+        await said(process, " ready")
+        status = await ask("status", run=run)
+        assert [each["buckets_owned"] for each in status["instances"]] == [64, 0]
+        assert model.loads == 2
+
+
+async def test_it_ends_when_another_controller_takes_its_place(run: RunDirectory) -> None:
+    model = switch_model()
+    async with daemon(run, model) as process:
+        model.arbitration(rpc_code.ALREADY_EXISTS, 1 << 100)
+        ended = await end_of(process)
+    assert ended.code == 1
+    assert ended.error.splitlines()[-1] == (
+        f"controlplane: another controller has become the primary, with election id {1 << 100}"
+    )
+
+
+async def test_a_journal_that_is_none(run: RunDirectory) -> None:
+    run.topology.write_text(topology(run))
+    journal = run.topology.with_name("journal.sqlite")
+    journal.write_bytes(b"not what it should be" * 100)
+    ended = await command("run", "--config", str(run.topology), run=run)
+    assert ended.code == 1
+    assert ended.error == (
+        f"controlplane: {journal}: cannot be used as the journal: file is not a database\n"
+    )
 
 
 async def test_registers_that_nobody_reads(run: RunDirectory) -> None:

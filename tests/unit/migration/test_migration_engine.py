@@ -10,8 +10,10 @@ import pytest
 from instance_model import flow_of
 from migration_model import GROUP, Model, ModelDetector
 
+from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
+from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule, Member
@@ -38,14 +40,17 @@ WAITING = [
 
 @contextlib.asynccontextmanager
 async def running(
-    model: Model, detector: ModelDetector | None = None, *, max_packets: int = 10_000
+    model: Model,
+    detector: ModelDetector | None = None,
+    *,
+    max_packets: int = 10_000,
+    memory: Memory | None = None,
 ) -> AsyncGenerator[Engine]:
     engine = Engine(
         model.switch,
         model.members,
         detector or ModelDetector(),
-        max_packets=max_packets,
-        max_bytes=1 << 20,
+        memory=memory or Memory(PacketBuffer(max_packets, 1 << 20)),
         limits=LIMITS,
     )
     task = asyncio.create_task(engine.run())

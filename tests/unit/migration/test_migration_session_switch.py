@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from finsy import GRPCStatusCode
@@ -19,9 +19,10 @@ from controlplane.migration.peers import (
 )
 from controlplane.migration.session_switch import SessionSwitch
 from controlplane.switch import entries
-from controlplane.switch.entries import Entry, Operation, Table, Update
+from controlplane.switch.entries import Entry, KeyValue, Operation, Table, Update
 from controlplane.switch.errors import SwitchError, UpdateFailure
 from controlplane.switch.packets import PacketIn, PacketOut
+from controlplane.switch.session import CounterValue
 
 FLOW = flow_of(1)
 
@@ -41,6 +42,14 @@ class FakeSession:
         if self.error:
             raise self.error
         return [entry for entry in self.entries if entry.table is table]
+
+    async def read_direct_counters(
+        self, table: Table
+    ) -> Mapping[tuple[KeyValue, ...], CounterValue]:
+        return {
+            entry.key: CounterValue(number + 1, 0)
+            for number, entry in enumerate(await self.read_entries(table))
+        }
 
     async def send(self, packets: Sequence[PacketOut]) -> None: ...
 
@@ -130,3 +139,14 @@ async def test_errors_of_buckets_are_one_line(session: FakeSession, switch: Sess
         await switch.write_buckets(1, {0: Bucket(1)})
     with pytest.raises(MoveError, match="the buckets cannot be read: the switch does not"):
         await switch.read_buckets(1)
+
+
+async def test_packets_are_counted_of_those_that_are_held(
+    session: FakeSession, switch: SessionSwitch
+) -> None:
+    session.entries = [
+        entries.flow_to_instance(flow_of(1), 2),
+        entries.flow_hold(flow_of(2), 77),
+        entries.flow_hold(flow_of(3), 78),
+    ]
+    assert await switch.count_held() == {flow_of(2): 2, flow_of(3): 3}

@@ -1,0 +1,204 @@
+"""What a move cannot take back, written down before it is done: an SQLite file.
+
+Whoever takes over from a controller that is gone reads which flows were under way, and how
+far each was (`machine.Stage`). The file is in write-ahead-log mode and every change is a
+transaction of its own: it survives the end of the process at any point. A machine that loses
+power may lose the last ones.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from controlplane.migration.machine import Stage
+from controlplane.migration.options import MoveOptions
+from controlplane.migration.peers import Bucket
+from nf.southbound.flow import FiveTuple
+
+_APPLICATION = 0x5548_414C
+_VERSION = 1
+_SCHEMA = (
+    "CREATE TABLE moves"
+    " (number INTEGER PRIMARY KEY, options TEXT NOT NULL, is_open INTEGER NOT NULL)",
+    "CREATE TABLE flows"
+    " (migration INTEGER PRIMARY KEY, move INTEGER NOT NULL REFERENCES moves,"
+    " flow TEXT NOT NULL, stage TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE buckets (flow_group INTEGER PRIMARY KEY, owners TEXT NOT NULL)",
+    f"PRAGMA application_id = {_APPLICATION}",
+    f"PRAGMA user_version = {_VERSION}",
+)
+_LOCK_TIMEOUT_S = 5.0
+_ENDED_AT_ONCE = 256
+_OPTIONS = TypeAdapter(MoveOptions)
+_BUCKETS = TypeAdapter(dict[int, Bucket])
+
+
+class JournalError(Exception):
+    """The journal cannot be used. The message is one line: which file, why."""
+
+
+@dataclass(frozen=True)
+class OpenFlow:
+    """A flow that was under way."""
+
+    flow: FiveTuple
+    migration: int
+    """Number that its packets bear."""
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class OpenMove:
+    """A move that was under way."""
+
+    number: int
+    options: MoveOptions
+    flows: tuple[OpenFlow, ...]
+    """Those that were not at an end, in the order they were begun."""
+
+
+class Journal:
+    """The journal of one controller. Flows that have ended are forgotten.
+
+    Every method raises JournalError when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Opens or makes the file; without one all is forgotten when it is closed."""
+        self._name = "the journal" if path is None else str(path)
+        self._ended: list[tuple[int]] = []
+        with self._errors():
+            self._database = sqlite3.connect(
+                ":memory:" if path is None else path,
+                isolation_level=None,
+                timeout=_LOCK_TIMEOUT_S,
+            )
+            self._prepare()
+            self._run("PRAGMA journal_mode = WAL")
+            self._run("PRAGMA synchronous = NORMAL")
+
+    def _prepare(self) -> None:
+        application, version, tables = (
+            self._run(question).fetchone()[0]
+            for question in (
+                "PRAGMA application_id",
+                "PRAGMA user_version",
+                "SELECT count(*) FROM sqlite_master",
+            )
+        )
+        if (application, version) == (_APPLICATION, _VERSION):
+            return
+        if application == _APPLICATION:
+            raise JournalError(f"{self._name}: a journal of version {version}, not {_VERSION}")
+        if application or tables:
+            raise JournalError(f"{self._name}: another program's database, no journal")
+        with self._transaction():
+            for statement in _SCHEMA:
+                self._run(statement)
+
+    def _run(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self._database.execute(statement, values)
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalError(f"{self._name}: cannot be used as the journal: {error}") from None
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        with self._errors():
+            self._run("BEGIN IMMEDIATE")
+            with self._database:  # commits, or rolls back
+                yield
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._errors():
+            self._database.close()
+
+    # --- what is written ----------------------------------------------------------------
+
+    def begin(self, options: MoveOptions) -> int:
+        """A move begins; its number, which no other move in this file has."""
+        text = _OPTIONS.dump_json(options).decode()
+        with self._errors():
+            row = self._run("INSERT INTO moves (options, is_open) VALUES (?, 1)", (text,))
+        return row.lastrowid or 0
+
+    def add(self, move: int, flows: Iterable[tuple[int, FiveTuple]]) -> None:
+        """Flows of a move, each behind the number that its packets bear."""
+        stage = Stage.BEGUN.value
+        rows = [(migration, move, json.dumps(flow), stage) for migration, flow in flows]
+        with self._transaction():
+            self._database.executemany("INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?)", rows)
+
+    def reach(self, migration: int, stage: Stage) -> None:
+        """A flow is about to be so far."""
+        with self._errors():
+            self._run("UPDATE flows SET stage = ? WHERE migration = ?", (stage.value, migration))
+
+    def end_flow(self, migration: int) -> None:
+        """A flow is at its end.
+
+        Written with others, some time before the move ends: to end a flow twice does no harm.
+        """
+        self._ended.append((migration,))
+        if len(self._ended) >= _ENDED_AT_ONCE:
+            with self._transaction():
+                self._database.executemany("DELETE FROM flows WHERE migration = ?", self._ended)
+            self._ended.clear()
+
+    def end(self, move: int) -> None:
+        """All flows of a move are at their end."""
+        with self._transaction():
+            self._run("DELETE FROM flows WHERE move = ?", (move,))
+            self._run("UPDATE moves SET is_open = 0 WHERE number = ?", (move,))
+
+    def turn(self, group: int, buckets: Mapping[int, Bucket]) -> None:
+        """The buckets of a group are about to belong to these owners, all of them."""
+        text = _BUCKETS.dump_json(dict(buckets)).decode()
+        with self._errors():
+            self._run("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (group, text))
+
+    # --- what is read -------------------------------------------------------------------
+
+    def open_moves(self) -> list[OpenMove]:
+        """The moves that have not ended, oldest first."""
+        with self._sense(), self._errors():
+            moves = self._run("SELECT number, options FROM moves WHERE is_open ORDER BY number")
+            return [
+                OpenMove(number, _OPTIONS.validate_json(text), self._open_flows(number))
+                for number, text in moves.fetchall()
+            ]
+
+    def _open_flows(self, move: int) -> tuple[OpenFlow, ...]:
+        rows = self._run("SELECT flow, migration, stage FROM flows WHERE move = ?", (move,))
+        return tuple(
+            OpenFlow(FiveTuple(*json.loads(flow)), migration, Stage(stage))
+            for flow, migration, stage in rows
+        )
+
+    def buckets(self, group: int) -> dict[int, Bucket]:
+        """The buckets of a group as they were turned last; none where they never were."""
+        with self._sense(), self._errors():
+            row = self._run("SELECT owners FROM buckets WHERE flow_group = ?", (group,)).fetchone()
+            return {} if row is None else _BUCKETS.validate_json(row[0])
+
+    @contextmanager
+    def _sense(self) -> Generator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise JournalError(
+                f"{self._name}: what is written there is no journal: {reason}"
+            ) from None

@@ -1,0 +1,188 @@
+"""A controller dies at any step of a move, and another one takes over with its journal.
+
+Run: pytest tests/unit/migration/test_migration_takeover.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+from instance_model import flow_of
+from migration_model import Model, ModelDetector
+from test_migration_engine import DEADLINE_S, FLOWS, LIMITS, WAITING, options, running, until
+
+from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.engine import Engine
+from controlplane.migration.journal import Journal
+from controlplane.migration.memory import Memory
+from controlplane.migration.move import Move
+from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
+from controlplane.migration.peers import Bucket, HoldRule
+from controlplane.migration.report import UNDER_WAY, MoveState
+
+ELEPHANTS = FLOWS[:10]
+
+
+def fresh_buffer() -> PacketBuffer:
+    return PacketBuffer(10_000, 1 << 20)
+
+
+async def begun_and_killed(
+    model: Model, memory: Memory, after: int, asked: MoveOptions
+) -> MoveState | None:
+    """A move by a controller that is gone after so many turns of the loop; how far it was."""
+    detector = ModelDetector(ELEPHANTS)
+    engine = Engine(model.switch, model.members, detector, memory=memory, limits=LIMITS)
+    task = asyncio.create_task(engine.run())
+    async with asyncio.timeout(DEADLINE_S):
+        await engine.ready.wait()
+        beginning = asyncio.create_task(engine.begin(asked))
+        for _ in range(after):
+            await asyncio.sleep(0)
+    moves = engine.moves
+    for each in (beginning, task):
+        each.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await each
+    model.switch.lose_controller()
+    return moves[0].state if moves else None
+
+
+async def ended(engine: Engine) -> Move | None:
+    """The move that was taken over, when it has ended; none if there was none to take over."""
+    if not engine.moves:
+        return None
+    [move] = engine.moves
+    async with asyncio.timeout(DEADLINE_S):
+        await move.moved.wait()
+    return move
+
+
+def missing(model: Model) -> int:
+    """Packets that nobody has processed; none was processed twice, no state is in two places."""
+    count = 0
+    for flow, sent in model.sent.items():
+        holder = model.holder(flow)
+        processed = holder.flows[flow] if holder else []
+        assert len(set(processed)) == len(processed), f"{flow}: {processed}"
+        assert set(processed) <= set(range(sent))
+        count += sent - len(processed)
+    return count
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize(("keep_at", "guarantee"), WAITING)
+@pytest.mark.parametrize("after", [0, 2, 8, 20, 40, 80, 150, 300, 600, 1200])
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_flow_is_finished_or_undone(
+    seed: int, after: int, keep_at: KeepAt, guarantee: Guarantee, kind: Kind
+) -> None:
+    journal = Journal()
+    async with Model(seed, longest_delay=1 + seed) as model:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        known = list(model.nf1.flows)
+        load = asyncio.create_task(model.load(FLOWS, 1500))
+        asked = options(kind, keep_at=keep_at, guarantee=guarantee, early_release=seed != 1)
+        await begun_and_killed(model, Memory(fresh_buffer(), journal), after, asked)
+        for _ in range(20 * seed):
+            await asyncio.sleep(0)
+        model.switch.find_controller()
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            move = await ended(engine)
+            await load
+            newcomers = [flow_of(number) for number in range(200, 210)]
+            await model.load(newcomers, 30)
+            await model.quiet()
+            lost = missing(model)
+            rules = model.switch.rules.values()
+            assert not [rule for rule in rules if isinstance(rule, HoldRule)]
+            assert not model.nf2.waiting
+            owners = set(model.switch.buckets.values())
+            if move is None:
+                assert lost == 0
+                return
+            report = move.report().taken_over
+            assert report is not None
+            assert report.lost_packets_at_most is not None
+            assert 0 <= lost <= report.lost_packets_at_most
+            if keep_at is KeepAt.DESTINATION:
+                assert lost == 0
+            assert move.state not in UNDER_WAY
+            if move.state is MoveState.FAILED:
+                assert owners <= {Bucket(1), Bucket(1, 2)}
+                assert all(model.holder(flow) is model.nf1 for flow in known)
+            else:
+                assert owners <= {Bucket(2, 1), Bucket(2)}
+                assert all(model.holder(flow) in (model.nf2, None) for flow in newcomers)
+            assert journal.open_moves() == []
+
+
+@pytest.mark.parametrize("after", [20, 80, 150, 300, 600])
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_controller_that_dies_again_and_again(seed: int, after: int) -> None:
+    journal = Journal()
+    async with Model(seed) as model:
+        await model.load(FLOWS, 200)
+        load = asyncio.create_task(model.load(FLOWS, 1000))
+        await begun_and_killed(model, Memory(fresh_buffer(), journal), after, options())
+        for again in range(4):
+            model.switch.find_controller()
+            members, detector = model.members, ModelDetector()
+            memory = Memory(fresh_buffer(), journal)
+            engine = Engine(model.switch, members, detector, memory=memory, limits=LIMITS)
+            task = asyncio.create_task(engine.run())
+            for _ in range(10 + 30 * again):
+                await asyncio.sleep(0)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            model.switch.lose_controller()
+        model.switch.find_controller()
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            await ended(engine)
+            await load
+            await model.quiet()
+            missing(model)
+            assert not [r for r in model.switch.rules.values() if isinstance(r, HoldRule)]
+            assert journal.open_moves() == []
+
+
+@pytest.mark.parametrize("after", [40, 150, 300, 600])
+@pytest.mark.parametrize("seed", range(3))
+async def test_packets_outlive_a_session_with_the_switch(seed: int, after: int) -> None:
+    """The process lives on, so what it holds is released and not lost."""
+    async with Model(seed) as model:
+        await model.load(FLOWS, 200)
+        memory = Memory(fresh_buffer())
+        before = asyncio.create_task(model.load(FLOWS, 400))
+        await begun_and_killed(model, memory, after, options())
+        kept = memory.buffer.packets
+        await before
+        model.switch.find_controller()
+        async with running(model, memory=memory) as engine:
+            move = await ended(engine)
+            await model.quiet()
+            assert memory.buffer.packets == 0
+            if move is not None:
+                report = move.report().taken_over
+                assert report is not None
+                assert report.lost_packets_at_most is not None
+                assert missing(model) <= report.lost_packets_at_most
+                assert kept == 0 or missing(model) < model.switch.held
+
+
+async def test_instances_that_are_no_longer_known(caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal()
+    number = journal.begin(options(source="nf8", destination="nf9"))
+    journal.add(number, [(5, FLOWS[0])])
+    async with Model(1) as model:
+        model.switch.rules[FLOWS[0]] = HoldRule(5)
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            assert engine.moves == ()
+            assert f"m{number} was under way and is given up: unknown instance 'nf8'" in caplog.text
+            assert journal.open_moves() == []
+            await until(lambda: engine.status().expired_rules == 1)
+            assert model.switch.rules == {}
