@@ -125,13 +125,19 @@ TARGET ?= auto
 LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),--rate $(RATE)) \
     $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) --die-with-parent
 
-.PHONY: run-bmv2 demo bench bench-switch
+.PHONY: run-bmv2 demo chaos bench bench-switch
 run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
 
 demo: setup  ## Move all flows, then elephants (TARGET, DURATION, SCALE, RATE, SEED, GUARANTEE, KEEP_AT).
 	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS) \
 	    $(if $(GUARANTEE),--guarantee $(GUARANTEE)) $(if $(KEEP_AT),--keep-at $(KEEP_AT))
+
+ROUNDS ?= 200
+
+chaos: setup  ## Kill, hang and cancel while flows move, on live traffic (TARGET, ROUNDS, SEED).
+	@exec $(BIN)/python -m experiments.chaos --target $(TARGET) --rounds $(ROUNDS) \
+	    $(if $(SEED),--seed $(SEED)) --die-with-parent
 
 bench: bench-switch  ## Measure everything that is measured.
 

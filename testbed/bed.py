@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ _READY_TIMEOUT_S = 30.0
 FAILURES = (BedError, NorthboundError, SouthboundError)
 """What can go wrong on a test bed; each message is one line."""
 
+_STAND_BY = "stand-by"
 _SOCKET_PATH_BYTES = 107  # sun_path without its final zero
 
 
@@ -142,6 +144,40 @@ class Bed:
         if not _is_running(self.target.pid):
             raise BedError(f"the switch has ended (log: {self.options.run.log('switch')})")
 
+    # --- faults -------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        """Ends a process by force: `switch`, `controller`, or an instance's name."""
+        if name == "switch":
+            os.kill(self.target.pid, signal.SIGKILL)
+            self.target.stop()
+        else:
+            self.children[name].kill()
+
+    def restart(self, name: str) -> None:
+        """Starts what was killed again, as it was started first. Raises BedError."""
+        if name == "switch":
+            self._start_switch()
+        elif name == "controller":
+            self._await_controller(self._run_controller())
+        else:
+            instance = next(each for each in plan.INSTANCES if each.name == name)
+            self._await_instance(instance, self._start_instance(instance))
+
+    def start_stand_by(self) -> None:
+        """Starts a second controller. Raises BedError."""
+        child = self._run_controller("--stand-by", name=_STAND_BY)
+        log = self.options.run.log(_STAND_BY)
+        child.wait_until(lambda: b"standing by" in log.read_bytes(), _READY_TIMEOUT_S)
+
+    def await_stand_by(self) -> None:
+        """When the controller has been killed: the other one is it from now on."""
+        child = self.children.pop(_STAND_BY)
+        self.children["controller"] = child
+        self._await_controller(child)
+
+    # --- load ---------------------------------------------------------------------------
+
     def start_load(self, options: LoadOptions, duration_s: float = inf) -> Load:
         """Starts a load from client to server. Raises BedError."""
         run = self.options.run
@@ -168,6 +204,8 @@ class Bed:
     def _start(self) -> None:
         run = self.options.run
         run.path.mkdir(parents=True, exist_ok=True)
+        for old in run.path.glob("*.log"):
+            old.unlink()
         longest = max((run.northbound, run.p4runtime), key=lambda path: len(str(path)))
         if len(os.fsencode(longest)) > _SOCKET_PATH_BYTES:
             raise BedError(f"{longest}: too long for a socket; use a shorter path")
@@ -267,12 +305,14 @@ class Bed:
                 rho=self.options.rho,
             )
         )
-        controller = self._start_child(
-            "controller",
-            plan.SWITCH_NAME,
-            [*(sys.executable, "-m", "controlplane", "run"), "--config", str(run.topology)],
-        )
+        self._await_controller(self._run_controller())
 
+    def _run_controller(self, *options: str, name: str = "controller") -> Child:
+        config = str(self.options.run.topology)
+        command = [sys.executable, "-m", "controlplane", "run", "--config", config, *options]
+        return self._start_child(name, plan.SWITCH_NAME, command)
+
+    def _await_controller(self, controller: Child) -> None:
         def is_ready() -> bool:
             try:
                 return self.northbound.is_ready()
@@ -294,7 +334,8 @@ class Bed:
 
     def _stop_child(self, child: Child) -> None:
         child.stop()
-        del self.children[child.name]
+        for name in [name for name, each in self.children.items() if each is child]:
+            del self.children[name]
 
 
 def _is_running(pid: int) -> bool:

@@ -31,7 +31,7 @@ class Child:
         self.name = name
         self._log_file = log_file
         try:
-            with log_file.open("wb") as log, namespace.entered():
+            with log_file.open("ab") as log, namespace.entered():
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -95,6 +95,11 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, 9)
             self._process.wait()
+
+    def kill(self) -> None:
+        """Ends the process by force, and waits for that."""
+        self._process.kill()
+        self._process.wait()
 
     def cpu_s(self) -> float:
         """Processor time that the process has used so far; 0 when it is gone."""

@@ -38,6 +38,36 @@ class NorthboundClient:
         except httpx.TransportError:
             return False
 
+    async def begin(
+        self, kind: str, source: str, destination: str, **more: object
+    ) -> dict[str, Any]:
+        """Begins a move; its report. `more` is what else a MoveRequest has.
+
+        Raises NorthboundError.
+        """
+        request = {"kind": kind, "source": source, "destination": destination, **more}
+        return await self._ask("POST", "moves", request)
+
+    async def moves(self) -> list[dict[str, Any]]:
+        """The reports of all moves. Raises NorthboundError."""
+        return await self._ask("GET", "moves")
+
+    async def cancel(self, number: str) -> None:
+        """Cancels a move. Raises NorthboundError."""
+        await self._ask("DELETE", f"moves/{number}")
+
+    async def status(self) -> dict[str, Any]:
+        """The controller at a glance. Raises NorthboundError."""
+        return await self._ask("GET", "status")
+
+    async def _ask(self, method: str, path: str, content: object = None) -> Any:
+        transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
+        try:
+            async with httpx.AsyncClient(transport=transport, timeout=_WAIT_S) as client:
+                return _json(await client.request(method, f"{_BASE}/{path}", json=content))
+        except httpx.TransportError as error:
+            raise NorthboundError(f"the controller does not answer: {error}") from error
+
     async def move(
         self, kind: str, source: str, destination: str, **more: object
     ) -> dict[str, Any]:
@@ -67,7 +97,7 @@ class NorthboundClient:
         return report
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
+def _json(answer: httpx.Response) -> Any:
     if answer.is_success:
         return answer.json()
     try:

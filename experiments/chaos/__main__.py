@@ -1,0 +1,166 @@
+"""Moves with faults: `python -m experiments.chaos`, or `make chaos`.
+
+Every round moves flows of a live load of real TCP connections, and kills, hangs or cancels
+something at a random moment. Afterwards nothing may be under way for ever, no state in two
+places or lost without need, and every connection has to end with its payload intact. All is
+drawn from the seed. Writes out/chaos.json; exits with 1 when something is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from testbed import sandbox
+from testbed.arguments import Parser, positive
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from experiments.chaos.rounds import Round
+
+_ROOT = Path(__file__).parents[2]
+_ROUNDS_A_BED = 12
+_ROUND_S = 4.0  # of load, for each round of a bed; more of it does no harm
+_RATE_PER_S = 60.0
+_RHO = 0.35
+_WARM_UP_S = 3.0  # until there are flows of all sizes
+_LOAD_END_S = 60.0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m experiments.chaos", description="Faults while flows move.")
+    parser.add_argument("--rounds", type=int, default=200, help="how many moves (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of all that is drawn (%(default)s)")
+    parser.add_argument(
+        "--minutes", type=positive, default=25.0, help="begin no bed after that (%(default)g)"
+    )
+    parser.add_argument(
+        "--target", choices=["auto", "embedded", "simple_switch"], default="embedded"
+    )
+    parser.add_argument("--out", type=Path, default=_ROOT / "out")
+    parser.add_argument("--run-directory", type=Path, default=_ROOT / ".run" / "chaos")
+    parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def main() -> None:
+    """Parses the arguments, enters the sandbox and runs."""
+    arguments = _parser().parse_args()
+    arguments.run_directory = arguments.run_directory.absolute()
+    if arguments.die_with_parent:
+        sandbox.die_with_parent()
+    try:
+        sandbox.enter()
+    except sandbox.SandboxError as error:
+        sys.exit(f"chaos: {error}")
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Only now: threads that an import starts could not enter the sandbox.
+    from bmv2 import targets
+    from bmv2.target import TargetError
+    from testbed import terminal
+    from testbed.bed import FAILURES
+    from testbed.lock import RunLock
+
+    console = terminal.console()
+    rounds: list[Round] = []
+    wrong: list[str] = []
+    begin_s = time.monotonic()
+    try:
+        with RunLock(arguments.run_directory):
+            targets.resolve(arguments.target)
+            while len(rounds) < arguments.rounds:
+                if time.monotonic() - begin_s > arguments.minutes * 60:
+                    break
+                count = min(_ROUNDS_A_BED, arguments.rounds - len(rounds))
+                more, broken = _run_bed(arguments, len(rounds), count, console)
+                rounds += more
+                wrong += broken
+    except (*FAILURES, TargetError) as error:
+        print(f"chaos: after {len(rounds)} rounds: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("chaos: interrupted", file=sys.stderr)
+        return 130
+    wrong += [f"{each.title}: {complaint}" for each in rounds for complaint in each.wrong]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "chaos.json"
+    content = {
+        "seed": arguments.seed,
+        "target": arguments.target,
+        "seconds": round(time.monotonic() - begin_s),
+        "wrong": wrong,
+        "rounds": [asdict(each) for each in rounds],
+    }
+    file.write_text(json.dumps(content, indent=1))
+    console.print(_table(rounds))
+    for line in wrong:
+        console.print(f"wrong: {line}", soft_wrap=True)
+    console.print(f"{len(rounds)} rounds, {len(wrong)} things wrong; written: {file}")
+    return 1 if wrong else 0
+
+
+def _run_bed(
+    arguments: argparse.Namespace, first: int, count: int, console: Console
+) -> tuple[list[Round], list[str]]:
+    """Some rounds on one test bed; and what went wrong with its load."""
+    from experiments.chaos.rounds import run_round
+    from testbed.bed import Bed, BedOptions
+    from testbed.load.options import LoadOptions
+    from testbed.load.record import ERRORS, LoadRecord
+    from testbed.plan import RunDirectory
+
+    run = RunDirectory(arguments.run_directory)
+    seed = arguments.seed * 10_000 + first
+    options = LoadOptions(seed=seed, rate_per_s=_RATE_PER_S, witnesses=0)
+
+    async def run_rounds(bed: Bed) -> list[Round]:
+        rounds: list[Round] = []
+        for number in range(first, first + count):
+            rounds.append(await run_round(bed, number, Random(f"{arguments.seed}/{number}")))
+            last = rounds[-1]
+            mark = "WRONG" if last.wrong else "ok"
+            end = f"{last.end}, {last.moved} of {last.selected} flows moved"
+            console.print(f"{mark:5} {last.title} → {end}, {last.settled_s:.1f} s", highlight=False)
+        return rounds
+
+    with Bed(BedOptions(run=run, target=arguments.target, rho=_RHO)) as bed:
+        load = bed.start_load(options, _WARM_UP_S + count * _ROUND_S)
+        time.sleep(_WARM_UP_S)
+        rounds = asyncio.run(run_rounds(bed))
+        load.client.wait(_WARM_UP_S + count * _ROUND_S + _LOAD_END_S)
+        record = LoadRecord.read(load.result_file)
+    broken = Counter(flow.outcome for flow in record.flows if flow.outcome in ERRORS)
+    place = f"rounds {first} to {first + count - 1}"
+    return rounds, [f"{place}: {number} connections {how}" for how, number in broken.items()]
+
+
+def _table(rounds: list[Round]) -> object:
+    from rich.table import Table
+
+    table = Table("fault", "rounds", "moved", "undone or cancelled", "not begun", "median s")
+    for fault in sorted({each.accident.fault for each in rounds}):
+        of = [each for each in rounds if each.accident.fault is fault]
+        ends = Counter(
+            "moved" if each.end in ("draining", "done") else "undone" if each.end else "none"
+            for each in of
+        )
+        median = sorted(each.settled_s for each in of)[len(of) // 2]
+        counts = (str(ends[name]) for name in ("moved", "undone", "none"))
+        table.add_row(fault, str(len(of)), *counts, f"{median:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()

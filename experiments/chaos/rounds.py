@@ -1,0 +1,165 @@
+"""One round: a move on live traffic, a fault at some moment of it, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from experiments.chaos.faults import Accident, Fault
+from nf.southbound.client import FlowSummary, SouthboundError
+from nf.southbound.flow import FiveTuple
+from testbed import plan
+from testbed.bed import Bed
+from testbed.northbound import NorthboundError
+
+_SETTLE_S = 40.0
+_POLL_S = 0.05
+_UNDER_WAY = ("preparing", "moving", "undoing")
+_WAITING = (
+    ("loss-free", "controller"),
+    ("loss-free", "destination"),
+    ("order-preserving", "controller"),
+)
+
+Knowledge = Mapping[str, Mapping[FiveTuple, FlowSummary]]
+"""The flows that each instance has state for, by its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What was done, and what came of it."""
+
+    number: int
+    accident: Accident
+    kind: str
+    guarantee: str
+    keep_at: str
+    source: str
+    destination: str
+    end: str
+    """The state that the move came to; empty where it was never begun."""
+    reason: str
+    selected: int
+    moved: int
+    lost_packets_at_most: int | None
+    settled_s: float
+    """From asking for the move until nothing was under way any more."""
+    wrong: tuple[str, ...]
+    """What must not be."""
+
+    @property
+    def title(self) -> str:
+        """What was done, on one line."""
+        accident = self.accident
+        how = f"{self.kind}, {self.guarantee}, kept at the {self.keep_at}"
+        when = f"after {accident.delay_s * 1e3:.0f} ms"
+        return f"{self.number}: {how}; {accident.fault} {when}"
+
+
+async def run_round(bed: Bed, number: int, random: Random) -> Round:
+    """Runs a round. Raises BedError when what was stopped cannot be started again."""
+    accident = Accident.draw(random)
+    kind = random.choice(("move", "move-elephant"))
+    guarantee, keep_at = random.choice(_WAITING)
+    instances = (await bed.northbound.status())["instances"]
+    source, destination = sorted(
+        (each["name"] for each in instances),
+        key=lambda name: -next(i["buckets_owned"] for i in instances if i["name"] == name),
+    )
+    await accident.prepare(bed)
+    before = await _knowledge(bed)
+    begun_s = time.monotonic()
+    asking = asyncio.create_task(
+        _ask(bed, kind, source, destination, guarantee=guarantee, keep_at=keep_at)
+    )
+    await accident.happen(bed, source, destination)
+    refusal = await asking
+    report, unsettled = await _settled(bed)
+    settled_s = time.monotonic() - begun_s
+    after = await _knowledge(bed)
+    wrong = [*unsettled, *_complaints(before, after, accident.fault, source, destination)]
+    taken_over = (report or {}).get("taken_over")
+    return Round(
+        number=number,
+        accident=accident,
+        kind=kind,
+        guarantee=guarantee,
+        keep_at=keep_at,
+        source=source,
+        destination=destination,
+        end=report["state"] if report else "",
+        reason=report["reason"] if report else refusal,
+        selected=report["flows"]["selected"] if report else 0,
+        moved=report["flows"]["moved"] if report else 0,
+        lost_packets_at_most=taken_over["lost_packets_at_most"] if taken_over else None,
+        settled_s=round(settled_s, 3),
+        wrong=tuple(wrong),
+    )
+
+
+async def _ask(bed: Bed, kind: str, source: str, destination: str, **how: str) -> str:
+    """Asks for a move; why it was not begun, if it was not."""
+    try:
+        await bed.northbound.begin(kind, source, destination, **how)
+    except NorthboundError as error:
+        return str(error)
+    return ""
+
+
+async def _settled(bed: Bed) -> tuple[dict[str, Any] | None, list[str]]:
+    """Waits until nothing is under way; the newest move, and what is wrong if it lasts."""
+    deadline_s = time.monotonic() + _SETTLE_S
+    last = ""
+    while time.monotonic() < deadline_s:
+        try:
+            status, moves = await bed.northbound.status(), await bed.northbound.moves()
+            engine = status["engine"]
+            under_way = [each["id"] for each in moves if each["state"] in _UNDER_WAY]
+            down = [each["name"] for each in status["instances"] if not each["up"]]
+            if not under_way and not engine["flows_under_way"] and not down:
+                held = engine["buffered_packets"]
+                wrong = [f"{held} packets are left in the buffer"] if held else []
+                return (moves[-1] if moves else None), wrong
+            last = f"under way: {under_way}, {engine['flows_under_way']} flows; down: {down}"
+        except NorthboundError as error:
+            last = str(error)
+        await asyncio.sleep(_POLL_S)
+    return None, [f"not settled after {_SETTLE_S:g} s: {last}"]
+
+
+async def _knowledge(bed: Bed) -> Knowledge:
+    found: dict[str, dict[FiveTuple, FlowSummary]] = {}
+    for instance in plan.INSTANCES:
+        async with bed.instance(instance) as client:
+            try:
+                flows = await client.list_flows()
+            except SouthboundError:
+                flows = []
+            found[instance.name] = {each.flow: each for each in flows}
+    return found
+
+
+def _complaints(
+    before: Knowledge, after: Knowledge, fault: Fault, source: str, destination: str
+) -> Iterator[str]:
+    """States that are in two places, and states that are lost though nobody forgot them."""
+    at_source, at_destination = after[source], after[destination]
+    for flow in at_source.keys() & at_destination.keys():
+        if not (at_source[flow].ended or at_destination[flow].ended):
+            yield f"{flow}: state on both instances"
+    forgetful = {
+        name
+        for role, name in (("source", source), ("destination", destination))
+        if role in fault.forgets
+    }
+    for name, flows in before.items():
+        if name in forgetful or destination in forgetful:
+            continue  # it is gone with that, or may have been moved there before
+        for flow, summary in flows.items():
+            now = at_source.get(flow) or at_destination.get(flow)
+            if now is not None and now.packets < summary.packets:
+                yield f"{flow}: had {summary.packets} packets at {name}, has {now.packets}"
