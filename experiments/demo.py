@@ -146,10 +146,11 @@ def _trial_options(arguments: argparse.Namespace) -> list[TrialOptions]:
 
 def _run_trials(arguments: argparse.Namespace, console: Console) -> dict[str, Trial]:
     """Runs the trials, each on a test bed of its own."""
+    from controlplane.sizes.builtin import WEB_SEARCH
     from experiments.trial import run_trial
     from testbed.bed import Bed, BedOptions
     from testbed.plan import RunDirectory
-    from testbed.workload import WEB_SEARCH, WEB_SEARCH_ELEPHANT
+    from testbed.workload import WEB_SEARCH_ELEPHANT
 
     trials: dict[str, Trial] = {}
     for options in _trial_options(arguments):
@@ -199,9 +200,9 @@ def _outcome(trial: Trial) -> str:
 def _compare(
     trials: dict[str, Trial], elephant_bytes: float, arguments: argparse.Namespace
 ) -> Comparison:
+    from controlplane.sizes.builtin import WEB_SEARCH
     from experiments import findings, mice
     from experiments.comparison import Comparison
-    from testbed.workload import WEB_SEARCH
 
     first = next(iter(trials.values()))
     moves = {name: trial for name, trial in trials.items() if trial.move is not None}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from controlplane.sizes.builtin import WEB_SEARCH
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import InstanceClient, SouthboundError
 from testbed import plan, terminal
@@ -22,7 +23,7 @@ from testbed.bed import FAILURES, Bed, BedOptions, Load
 from testbed.load.options import LoadOptions
 from testbed.lock import RunLock
 from testbed.plan import RunDirectory
-from testbed.workload import WEB_SEARCH, WEB_SEARCH_ELEPHANT
+from testbed.workload import WEB_SEARCH_ELEPHANT
 
 _STATUS_S = 1.0
 _PLAIN_STATUS_S = 5.0  # where lines cannot be written over

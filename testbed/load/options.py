@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from testbed.workload import WEB_SEARCH, Workload
+from controlplane.sizes.builtin import WEB_SEARCH
+from testbed.workload import Workload
 
 SERVER_PORTS = (80, 443, 22, 25, 3306, 5432, 6379, 8080)
 ECHO_PORT = 7

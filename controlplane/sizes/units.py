@@ -1,0 +1,24 @@
+"""Sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def parse_size(text: str) -> float:
+    """Bytes of `3000000`, `3e6`, `3M` or `3MB`. Raises ValueError, one line."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([kKMG]?)B?", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no size: bytes, or a number with k, M or G")
+    number, unit = match.groups()
+    return float(number) * _FACTORS["k" if unit == "K" else unit]
+
+
+def format_size(size: float) -> str:
+    """`2.5 MB`; decimal units, as sizes are defined in papers."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.4g} {unit}"
+    return f"{size:.4g} B"
