@@ -26,6 +26,10 @@ from pydantic import (
     model_validator,
 )
 
+from controlplane.detection.choice import LEARNT, Settings
+from controlplane.sizes.builtin import BUILTIN
+from controlplane.sizes.distribution import SizesError
+from controlplane.sizes.files import find_distribution
 from controlplane.yaml_file import YamlLoader
 
 
@@ -219,13 +223,6 @@ class BufferConfig(_Section):
     max_bytes: PositiveInt = 1 << 28
 
 
-class DetectionConfig(_Section):
-    """Which flows are elephants."""
-
-    rho: float = Field(default=0.35, gt=0, le=1)
-    """The largest flows that together carry this share of the active bytes (paper §3.1)."""
-
-
 class Config(_Section):
     """The whole topology file."""
 
@@ -239,7 +236,8 @@ class Config(_Section):
     groups: tuple[GroupConfig, ...] = ()
     timers: TimersConfig = TimersConfig()
     buffer: BufferConfig = BufferConfig()
-    detection: DetectionConfig = DetectionConfig()
+    detection: Settings = Settings()
+    """Which flows are elephants."""
     northbound: Address
     """Where the controller's own API listens."""
     journal: Path = Path("journal.sqlite")
@@ -364,7 +362,24 @@ def load(path: Path) -> Config:
     journal = path.parent / config.journal
     if not journal.parent.is_dir():
         raise ConfigError(f"{path}: journal: there is no directory {journal.parent}")
-    return config.model_copy(update={"switch": switch, "journal": journal})
+    try:
+        detection = _with_distribution(config.detection, path.parent)
+    except SizesError as error:
+        raise ConfigError(f"{path}: detection.distribution: {error}") from None
+    return config.model_copy(update={"switch": switch, "journal": journal, "detection": detection})
+
+
+def _with_distribution(detection: Settings, directory: Path) -> Settings:
+    """The same with the path of a file of flow sizes, if there is one, from the root.
+
+    Raises SizesError if it cannot be used.
+    """
+    name = detection.distribution
+    if name == LEARNT or name in BUILTIN:
+        return detection
+    name = str((directory / name).absolute())
+    find_distribution(name)
+    return detection.model_copy(update={"distribution": name})
 
 
 def _first_line(error: ValidationError) -> str:

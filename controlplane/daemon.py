@@ -15,7 +15,6 @@ from pathlib import Path
 from controlplane.config import Config, load
 from controlplane.live import LiveController, members_of
 from controlplane.migration.buffer import PacketBuffer
-from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal, JournalError
 from controlplane.migration.memory import Memory
@@ -111,11 +110,11 @@ async def _house(config: Config, stack: AsyncExitStack) -> _House:
 async def _session(config: Config, topology: Topology, house: _House, signals: Signals) -> None:
     """Runs until it is stopped. Raises SwitchError, MoveError and JournalError."""
     async with AsyncExitStack() as stack:
-        engine, server = await _open(config, topology, house, stack)
+        controller, server = await _open(config, topology, house, stack)
         house.lost_s = None
         with signals.stopping() as stopping:
             try:
-                await _serve(engine, server, stopping)
+                await _serve(controller, server, stopping)
             except ExceptionGroup as group:
                 house.lost_s = time.monotonic()
                 # Not `except*`: before Python 3.11.4 what it raises comes in a group.
@@ -127,7 +126,7 @@ async def _session(config: Config, topology: Topology, house: _House, signals: S
 
 async def _open(
     config: Config, topology: Topology, house: _House, stack: AsyncExitStack
-) -> tuple[Engine, Server]:
+) -> tuple[LiveController, Server]:
     """Brings the switch into the state that the configuration wants; what is opened, the
     stack closes. Raises SwitchError, MoveError and JournalError.
     """
@@ -157,21 +156,24 @@ async def _open(
         switch_is_new=session.program_was_loaded,
     )
     # The server closes what it is given.
-    return controller.engine, Server(create_app(controller), house.listener.dup())
+    return controller, Server(create_app(controller), house.listener.dup())
 
 
-async def _serve(engine: Engine, server: Server, stopping: asyncio.Event) -> None:
+async def _serve(controller: LiveController, server: Server, stopping: asyncio.Event) -> None:
     """Runs engine and API until it is stopped; moves under way are rolled back first.
 
     Raises SwitchError, in a group, when the switch is gone.
     """
+    engine = controller.engine
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(engine.run(), name="engine")
         await engine.ready.wait()
+        learning = tasks.create_task(controller.learn(), name="learning")
         serving = tasks.create_task(server.run_until_stopped(), name="northbound")
         logger.info("ready")
         waiting = tasks.create_task(stopping.wait(), name="signal")
         await asyncio.wait({running, serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        learning.cancel()
         engine.stop()
         await running
         server.stop()

@@ -8,14 +8,20 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from statistics import median
 
 from controlplane.config import Config, InstanceConfig
+from controlplane.detection.choice import Choice, DetectionError
 from controlplane.detection.filter_api import ElephantDetector
 from controlplane.detection.fit import FlowTable
+from controlplane.detection.learner import Learner
 from controlplane.detection.monitor import Counters, FlowMonitor
+from controlplane.detection.recorder import FlowRecorder
+from controlplane.detection.registry import Rule
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
 from controlplane.migration.memory import Memory
+from controlplane.migration.options import Kind
 from controlplane.migration.peers import Member, Selection, Switch
 from controlplane.migration.report import UNDER_WAY, MoveState
 from controlplane.northbound.controller import ControllerError
@@ -33,6 +39,7 @@ from controlplane.switch.errors import SwitchError
 from nf.southbound.client import InstanceClient, SouthboundError
 
 _INSTANCE_TIMEOUT_S = 1.0
+_REMEMBERED_MOVES = 20
 _SHOWN_MOVES = UNDER_WAY | {MoveState.DRAINING}
 
 
@@ -62,7 +69,13 @@ class LiveController:
         self._members = members
         window_us = config.timers.activity_window_ms * 1000
         self._monitor = FlowMonitor(reader, counters, window_us)
-        self._detector = ElephantDetector(self._monitor, config.detection.rho)
+        recorder = FlowRecorder(window_us)
+        self._detector = ElephantDetector(
+            self._monitor, config.detection, recorder=recorder, move_s=self._move_s
+        )
+        self._learner = Learner(
+            self._monitor, recorder, config.detection.learn_every_s, self._is_busy
+        )
         self.engine = Engine(
             switch,
             self._members,
@@ -70,6 +83,10 @@ class LiveController:
             memory=memory,
             switch_is_new=switch_is_new,
         )
+
+    async def learn(self) -> None:
+        """Learns flow sizes, until cancelled."""
+        await self._learner.run()
 
     # --- at a glance ------------------------------------------------------------------
 
@@ -144,13 +161,14 @@ class LiveController:
         flows = self._views(snapshot.flows.largest_first())
         return FlowsView(flows=flows, overflow=snapshot.overflow)
 
-    async def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
+    async def elephants(self, choice: Choice, instance: str | None) -> ElephantsView:
         """The elephants, of all instances or of one. Raises ControllerError and MoveError."""
         number = None if instance is None else self._number(instance)
+        rule = await _rule(self._detector, choice)
         with _told_by_the_switch():
-            found = await self._detector.filter_channel(number, rho)
+            found = await self._detector.filter_channel(number, rule)
         return ElephantsView(
-            rho=found.rho,
+            elephants=found.choice,
             instance=instance,
             flows=self._views(found.elephants),
             active_flows=found.active_flows,
@@ -160,6 +178,19 @@ class LiveController:
             read_ms=round(found.read_s * 1e3, 3),
             choose_ms=round(found.choose_s * 1e3, 3),
         )
+
+    def _is_busy(self) -> bool:
+        return any(move.state in UNDER_WAY for move in self.engine.moves)
+
+    def _move_s(self) -> float:
+        """How long a move of elephants takes: the median of the last."""
+        took_ms = [
+            downtime_ms
+            for move in self.engine.moves[-_REMEMBERED_MOVES:]
+            if move.options.kind is Kind.MOVE_ELEPHANT
+            and (downtime_ms := move.downtime_ms) is not None
+        ]
+        return (median(took_ms) if took_ms else self._config.detection.move_ms) / 1e3
 
     def _number(self, instance: str) -> int:
         known = self._config.instances_by_name
@@ -196,13 +227,25 @@ class _EngineDetector:
     def __init__(self, detector: ElephantDetector) -> None:
         self._detector = detector
 
-    async def select(self, instance: int, rho: float | None) -> Selection:
+    async def rule(self, choice: Choice) -> Rule:
+        """The rule that is asked for, with all its parameters. Raises MoveError."""
+        return await _rule(self._detector, choice)
+
+    async def select(self, instance: int, rule: Rule) -> Selection:
         """The live elephants at an instance. Raises MoveError."""
         try:
-            found = await self._detector.filter_channel(instance, rho)
+            found = await self._detector.filter_channel(instance, rule)
         except SwitchError as error:
             raise MoveError(f"the elephants cannot be detected: {error}", conflict=True) from error
         return Selection(found.flows, found.active_flows)
+
+
+async def _rule(detector: ElephantDetector, choice: Choice) -> Rule:
+    """The rule that is asked for. Raises MoveError."""
+    try:
+        return await detector.rule(choice)
+    except DetectionError as error:
+        raise MoveError(str(error)) from None
 
 
 def members_of(config: Config, clients: Mapping[str, InstanceClient]) -> dict[str, Member]:

@@ -16,10 +16,29 @@ from controlplane.cli import render
 from controlplane.cli.client import Northbound
 from controlplane.cli.errors import CommandError
 from controlplane.cli.follow import follow
+from controlplane.cli.options import (
+    ConfigOption,
+    DestinationArgument,
+    DetectorOption,
+    DistributionOption,
+    EarlyReleaseOption,
+    GuaranteeOption,
+    JsonOption,
+    KeepAtOption,
+    NorthboundOption,
+    ParallelizeOption,
+    RhoOption,
+    SizeOption,
+    SourceArgument,
+    ThetaOption,
+    WaitDrainOption,
+    WaitOption,
+    elephant_choice,
+)
 from controlplane.cli.shell import open_shell
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Scope
 from controlplane.migration.report import MoveState
-from controlplane.northbound.models import MoveRequest
+from controlplane.northbound.models import ElephantsRequest, MoveRequest
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,57 +48,6 @@ app = typer.Typer(
 )
 
 _PLAIN_WIDTH = 160
-_DEFAULT_SOCKET = Path(".run") / "northbound.sock"
-
-NorthboundOption = Annotated[
-    str,
-    typer.Option(
-        "--northbound",
-        envvar="UHAUL_NORTHBOUND",
-        metavar="unix:/PATH",
-        help="Where the controller listens.",
-        default_factory=lambda: f"unix:{_DEFAULT_SOCKET.absolute()}",
-        show_default=f"unix:{_DEFAULT_SOCKET}",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-ConfigOption = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="Topology file (YAML).")
-]
-RhoOption = Annotated[
-    float | None,
-    typer.Option(
-        "--rho",
-        min=0,
-        max=1,
-        help="Share of the active bytes that elephants carry.",
-        show_default="as configured",
-    ),
-]
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="SRC", help="Instance that the flows leave.")
-]
-DestinationArgument = Annotated[
-    str, typer.Argument(metavar="DST", help="Instance that they go to.")
-]
-GuaranteeOption = Annotated[
-    Guarantee, typer.Option("--guarantee", help="What is promised to packets of moved flows.")
-]
-KeepAtOption = Annotated[
-    KeepAt, typer.Option("--keep-at", help="Where packets wait while the state moves.")
-]
-ParallelizeOption = Annotated[
-    bool, typer.Option(help="Put each state as it is got, instead of all gets first.")
-]
-EarlyReleaseOption = Annotated[
-    bool, typer.Option(help="Release each flow when its state is in place, not when all are.")
-]
-WaitOption = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Wait until all that is selected is moved.")
-]
-WaitDrainOption = Annotated[
-    bool, typer.Option("--wait-drain", help="Wait until the flows left behind have died out.")
-]
 
 
 def _console() -> Console:
@@ -155,15 +123,20 @@ def flows(northbound: NorthboundOption, as_json: JsonOption = False) -> None:
 @app.command()
 def elephants(
     northbound: NorthboundOption,
+    detector: DetectorOption = None,
     rho: RhoOption = None,
+    size: SizeOption = None,
+    theta: ThetaOption = None,
+    distribution: DistributionOption = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="INSTANCE", help="Only flows of this one.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the flows that move-elephant would move."""
+    choice = elephant_choice(detector, rho, size, theta, distribution)
     with Northbound(northbound) as controller:
-        view = controller.elephants(rho, at)
+        view = controller.elephants(ElephantsRequest(**choice, instance=at))
     _print(view, render.elephants(view), as_json=as_json)
 
 
@@ -225,7 +198,11 @@ def move_elephant(
     scope: Annotated[Scope, typer.Option(help="Which state is moved.")] = Scope.PER_FLOW,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
     keep_at: KeepAtOption = KeepAt.CONTROLLER,
+    detector: DetectorOption = None,
     rho: RhoOption = None,
+    size: SizeOption = None,
+    theta: ThetaOption = None,
+    distribution: DistributionOption = None,
     parallelize: ParallelizeOption = True,
     early_release: EarlyReleaseOption = True,
     wait: WaitOption = True,
@@ -240,9 +217,9 @@ def move_elephant(
         scope=scope,
         guarantee=guarantee,
         keep_at=keep_at,
-        rho=rho,
         parallelize=parallelize,
         early_release=early_release,
+        **elephant_choice(detector, rho, size, theta, distribution),
     )
     _move(northbound, asked, wait=wait, drain=wait_drain, as_json=as_json)
 

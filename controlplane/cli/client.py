@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from controlplane.cli.errors import CommandError
 from controlplane.migration.report import MoveReport
 from controlplane.northbound.models import (
+    ElephantsRequest,
     ElephantsView,
     FlowsView,
     MoveRequest,
@@ -62,10 +63,9 @@ class Northbound:
         """The active flows."""
         return self._ask(FlowsView, "GET", "/v1/flows")
 
-    def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
+    def elephants(self, asked: ElephantsRequest) -> ElephantsView:
         """The elephants."""
-        asked = {"rho": rho, "instance": instance}
-        query = {key: value for key, value in asked.items() if value is not None}
+        query = asked.model_dump(mode="json", exclude_none=True)
         return self._ask(ElephantsView, "GET", "/v1/elephants", query=query)
 
     def begin(self, asked: MoveRequest) -> MoveReport:

@@ -163,7 +163,7 @@ def elephants(view: ElephantsView) -> RenderableType:
     )
     _flow_rows(table, view.flows)
     note = (
-        f"{size(total)} of {size(view.live_bytes)} ({share:.0f} %), ρ = {view.rho:g}; "
+        f"{size(total)} of {size(view.live_bytes)} ({share:.0f} %), {view.elephants.described()}; "
         f"{view.active_flows:,} active flows read in {view.read_ms:.1f} ms, "
         f"chosen among in {view.choose_ms:.1f} ms"
     )
@@ -190,6 +190,8 @@ def report(view: MoveReport) -> RenderableType:
         f"{counts.moved:,} of {counts.selected:,} moved, {counts.rolled_back:,} rolled back, "
         f"{counts.absent:,} without state, {counts.stranded:,} stranded",
     )
+    if view.elephants is not None:
+        facts.add_row("elephants", view.elephants.described())
     facts.add_row("downtime", milliseconds(view.downtime_ms))
     buffer = view.buffer
     facts.add_row(

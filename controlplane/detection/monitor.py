@@ -16,6 +16,7 @@ from controlplane.switch.session import CounterValue
 
 _OVERFLOW = "fit_overflow"
 _SECOND_LOOK_S = 0.01  # an overloaded switch takes in many packets meanwhile
+_ALWAYS_US = 1 << 48  # as long as the switch's clock can run
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ class Snapshot:
     """The flow information table at one time."""
 
     flows: FlowTable
+    now_us: int
+    """The switch's time."""
     overflow: int
     """Packets that were not counted since the switch started: their flow found no free slot."""
     read_s: float
@@ -57,13 +60,25 @@ class FlowMonitor:
         self._switch_clock = SwitchClock()
         self._overflow: int | None = None
 
+    @property
+    def window_us(self) -> int:
+        """The switch's activity window."""
+        return self._window_us
+
     async def read(self) -> Snapshot:
         """The active flows. Raises SwitchError."""
+        return await self._read(self._window_us)
+
+    async def read_all(self) -> Snapshot:
+        """All that the table says, also of flows that are not active. Raises SwitchError."""
+        return await self._read(_ALWAYS_US)
+
+    async def _read(self, window_us: int) -> Snapshot:
         begin_s = self._clock()
         (cells, now_us), counter = await asyncio.gather(
             self._read_cells(), self._counters.read_counter(_OVERFLOW)
         )
-        flows = decode(cells, now_us, self._window_us)
+        flows = decode(cells, now_us, window_us)
         overflow = sum(cell.packets for cell in counter)
         if self._overflow is not None and overflow > self._overflow:
             logger.warning(
@@ -72,7 +87,7 @@ class FlowMonitor:
                 overflow - self._overflow,
             )
         self._overflow = overflow
-        return Snapshot(flows, overflow, self._clock() - begin_s)
+        return Snapshot(flows, now_us, overflow, self._clock() - begin_s)
 
     async def _read_cells(self) -> tuple[dict[str, Cells], int]:
         """The table's cells, and what the switch's clock shows.

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
+from controlplane.detection.registry import Rule
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.counts import ControlCounts
@@ -206,9 +207,10 @@ class Engine:
 
     async def begin(self, options: MoveOptions) -> Move:
         """Begins a move, once both instances have answered. Raises MoveError."""
+        rule = await self._rule(options)
         source, destination = self._check(options)
         number = self._services.journal.begin(options)
-        move = self._new_move(number, options, source, destination)
+        move = self._new_move(number, options, source, destination, rule)
         try:
             await move.prepare()
             if self._tasks is None:
@@ -223,13 +225,19 @@ class Engine:
         return move
 
     def _new_move(
-        self, number: int, options: MoveOptions, source: Member, destination: Member
+        self,
+        number: int,
+        options: MoveOptions,
+        source: Member,
+        destination: Member,
+        rule: Rule | None = None,
     ) -> Move:
         move = Move(
             number,
             options,
             source,
             destination,
+            rule=rule,
             detector=self._detector,
             services=self._services,
             wall_clock=self._wall_clock,
@@ -237,6 +245,14 @@ class Engine:
         )
         self._moves[move.id] = move
         return move
+
+    async def _rule(self, options: MoveOptions) -> Rule | None:
+        """How the elephants are told; none where every flow moves. Raises MoveError."""
+        if options.kind is Kind.MOVE_ELEPHANT:
+            return await self._detector.rule(options.elephants)
+        for field in options.elephants.model_dump(exclude_none=True):
+            raise MoveError(f"{field} is for move-elephant: move takes every flow")
+        return None
 
     def _check(self, options: MoveOptions) -> tuple[Member, Member]:
         source = self._member(options.source)
@@ -248,11 +264,6 @@ class Engine:
                 f"{source.name} belongs to group {source.group_name}, "
                 f"{destination.name} to {destination.group_name}"
             )
-        if options.rho is not None:
-            if options.kind is not Kind.MOVE_ELEPHANT:
-                raise MoveError("rho is for move-elephant: move takes every flow")
-            if not 0 < options.rho <= 1:
-                raise MoveError(f"rho is a share, above 0 and at most 1, not {options.rho}")
         if options.guarantee is Guarantee.NONE and options.keep_at is KeepAt.DESTINATION:
             raise MoveError("without a guarantee no packet waits, at the destination neither")
         if self._tasks is None:

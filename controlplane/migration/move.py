@@ -25,13 +25,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, 
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
+from controlplane.detection.registry import Rule
 from controlplane.migration.buckets import drained_by_others, turned
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
-from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
+from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
     Bucket,
     Detector,
@@ -71,6 +72,7 @@ class Move:
         source: Member,
         destination: Member,
         *,
+        rule: Rule | None,
         detector: Detector,
         services: Services,
         wall_clock: Callable[[], float],
@@ -86,6 +88,7 @@ class Move:
         self.moved = asyncio.Event()
         """Set when all that was to be moved has been, or the move has come to nothing."""
         self._number = number
+        self._rule = rule
         self._detector = detector
         self._services = services
         self._on_turned = on_turned
@@ -129,11 +132,18 @@ class Move:
         """Its flows by what has become of them."""
         return Counter(record.outcome for record in self._mover.records)
 
+    @property
+    def downtime_ms(self) -> float | None:
+        """From the beginning of the call to the end of the last delete so far (paper §4.3)."""
+        ends_s = [
+            end_s for record in self._mover.records if (end_s := deleted_s(record)) is not None
+        ]
+        return round((max(ends_s) - self._begin_s) * 1e3, 4) if ends_s else None
+
     def report(self, *, timeline: bool = False) -> MoveReport:
         """What has happened so far."""
         options = self.options
         records = self._mover.records
-        ends_s = [end_s for record in records if (end_s := deleted_s(record)) is not None]
         return MoveReport(
             id=self.id,
             kind=options.kind,
@@ -142,13 +152,13 @@ class Move:
             scope=options.scope,
             guarantee=options.guarantee,
             keep_at=options.keep_at,
-            rho=options.rho,
+            elephants=self._rule.choice if self._rule else None,
             parallelize=options.parallelize,
             early_release=options.early_release,
             state=self.state,
             reason=self.reason,
             started_at=self._started_at,
-            downtime_ms=round((max(ends_s) - self._begin_s) * 1e3, 4) if ends_s else None,
+            downtime_ms=self.downtime_ms,
             flows=flow_counts(records, self._selected, self._active),
             phases_ms=OperationPhases(**self._phases_ms),
             flow_phases_ms=flow_phases(records),
@@ -170,8 +180,10 @@ class Move:
 
         Elephants are looked for meanwhile. `run` or `abandon` is to follow.
         """
-        if self.options.kind is Kind.MOVE_ELEPHANT:
-            self._detection = asyncio.create_task(self._detect(), name=f"{self.id}: detection")
+        if self._rule is not None:
+            self._detection = asyncio.create_task(
+                self._detect(self._rule), name=f"{self.id}: detection"
+            )
         with self._timed("prepare"):
             control = self._mover.control
             control.southbound_calls += 2
@@ -292,9 +304,9 @@ class Move:
         self.drain = self._drain(self.destination, self.source)
         self.state = MoveState.DRAINING
 
-    async def _detect(self) -> Sequence[FiveTuple]:
+    async def _detect(self, rule: Rule) -> Sequence[FiveTuple]:
         with self._timed("detect"):
-            selection = await self._detector.select(self.source.id, self.options.rho)
+            selection = await self._detector.select(self.source.id, rule)
         self._active = selection.active
         return selection.flows
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from controlplane.detection.choice import Choice
 
 
 class Kind(StrEnum):
@@ -52,8 +54,8 @@ class MoveOptions:
     guarantee: Guarantee = Guarantee.LOSS_FREE
     keep_at: KeepAt = KeepAt.CONTROLLER
     """Where packets wait; at the destination they stay in order in any case."""
-    rho: float | None = None
-    """Share of the active bytes that the elephants carry; none: as configured."""
+    elephants: Choice = field(default_factory=Choice)
+    """How the elephants are told, for `moveElephant`."""
     parallelize: bool = True
     """Each state is put as it is got."""
     early_release: bool = True

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
+from controlplane.detection.choice import Choice
+from controlplane.detection.registry import Rule
 from controlplane.switch.entries import Operation
 from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound import southbound_pb2 as pb
@@ -209,6 +211,10 @@ class Selection(NamedTuple):
 class Detector(Protocol):
     """Finds elephants: the filter API of the paper (§3.2)."""
 
-    async def select(self, instance: int, rho: float | None) -> Selection:
+    async def rule(self, choice: Choice) -> Rule:
+        """The rule that is asked for, with all its parameters. Raises MoveError."""
+        ...
+
+    async def select(self, instance: int, rule: Rule) -> Selection:
         """The live elephants at an instance. Raises MoveError."""
         ...

@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from controlplane.detection.choice import Choice
 from controlplane.migration.counts import BufferCounts, ControlCounts
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Scope
 from controlplane.migration.phases import Phase
@@ -215,7 +216,8 @@ class MoveReport(_Frozen):
     scope: Scope
     guarantee: Guarantee
     keep_at: KeepAt
-    rho: float | None
+    elephants: Choice | None
+    """How they were told, for `moveElephant`."""
     parallelize: bool
     early_release: bool
     state: MoveState

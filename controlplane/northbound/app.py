@@ -3,7 +3,7 @@
     GET    /v1/status
     GET    /v1/instances
     GET    /v1/flows
-    GET    /v1/elephants?rho=&instance=
+    GET    /v1/elephants?detector=&rho=&size=&theta=&distribution=&instance=
     POST   /v1/moves                 202, and where the move is
     GET    /v1/moves
     GET    /v1/moves/{id}?timeline=&wait_s=
@@ -32,6 +32,7 @@ from controlplane.migration.report import MoveReport
 from controlplane.northbound.controller import Controller, ControllerError
 from controlplane.northbound.metrics import EngineCollector
 from controlplane.northbound.models import (
+    ElephantsRequest,
     ElephantsView,
     FlowsView,
     InstanceView,
@@ -101,10 +102,8 @@ def _add_views(app: FastAPI, controller: Controller) -> None:
     async def flows() -> FlowsView:
         return await controller.flows()
 
-    async def elephants(
-        rho: Annotated[float | None, Query(gt=0, le=1)] = None, instance: str | None = None
-    ) -> ElephantsView:
-        return await controller.elephants(rho, instance)
+    async def elephants(asked: Annotated[ElephantsRequest, Query()]) -> ElephantsView:
+        return await controller.elephants(asked.choice(), asked.instance)
 
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from controlplane.detection.choice import Choice
 from controlplane.migration.engine import Engine
 from controlplane.northbound.models import (
     ElephantsView,
@@ -33,8 +34,8 @@ class Controller(Protocol):
         """The active flows."""
         ...
 
-    async def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
-        """The elephants, of all instances or of one."""
+    async def elephants(self, choice: Choice, instance: str | None) -> ElephantsView:
+        """The elephants, of all instances or of one. Raises MoveError, too."""
         ...
 
 

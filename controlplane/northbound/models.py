@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from controlplane.detection.choice import Choice
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions, Scope
 from controlplane.migration.report import MoveReport
 
@@ -12,8 +13,8 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MoveRequest(_Frozen):
-    """A move that is asked for."""
+class MoveRequest(Choice):
+    """A move that is asked for; what tells the elephants is for move-elephant."""
 
     kind: Kind
     source: str
@@ -21,14 +22,15 @@ class MoveRequest(_Frozen):
     scope: Scope = Scope.PER_FLOW
     guarantee: Guarantee = Guarantee.LOSS_FREE
     keep_at: KeepAt = KeepAt.CONTROLLER
-    rho: float | None = None
-    """Share of the active bytes; for move-elephant. None: as configured."""
     parallelize: bool = True
     early_release: bool = True
 
     def options(self) -> MoveOptions:
         """The same for the engine."""
-        return MoveOptions(**self.model_dump())
+        return MoveOptions(
+            **self.model_dump(exclude=set(Choice.model_fields)),
+            elephants=Choice(**self.model_dump(include=set(Choice.model_fields))),
+        )
 
 
 class SwitchView(_Frozen):
@@ -114,10 +116,22 @@ class FlowsView(_Frozen):
     """Packets whose flow found no free slot, since the switch started."""
 
 
+class ElephantsRequest(Choice):
+    """Elephants that are asked for."""
+
+    instance: str | None = None
+    """Only flows of this instance."""
+
+    def choice(self) -> Choice:
+        """How they are to be told."""
+        return Choice(**self.model_dump(exclude={"instance"}))
+
+
 class ElephantsView(_Frozen):
     """The elephants among the live flows."""
 
-    rho: float
+    elephants: Choice
+    """How they were told."""
     instance: str | None
     """Only flows of this instance."""
     flows: tuple[FlowView, ...]

@@ -65,7 +65,7 @@ async def measure_detection(config: Config, ground: Ground, window_us: int) -> S
         session = await stack.enter_async_context(_session(config))
         reader = await open_reader(config.switch, session.program)
         stack.push_async_callback(reader.close)
-        detector = ElephantDetector(FlowMonitor(reader, session, window_us), config.detection.rho)
+        detector = ElephantDetector(FlowMonitor(reader, session, window_us), config.detection)
         case = Case(
             name="background", frame_bytes=200, source=STEERED_SOURCE, out_port=plan.NF1.port
         )

@@ -161,7 +161,7 @@ async def bench(
         reader = await open_reader(config.switch, session.program)
         stack.push_async_callback(reader.close)
         monitor = FlowMonitor(reader, session, WINDOW_US)
-        detector = ElephantDetector(monitor, config.detection.rho)
+        detector = ElephantDetector(monitor, config.detection)
         yield Bench(target, session, monitor, detector, hosts, Fraction("0.35"))
 
 

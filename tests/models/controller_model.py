@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from instance_model import flow_of
 from migration_model import GROUP, Model, ModelDetector
 
+from controlplane.detection.choice import Choice
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
 from controlplane.migration.memory import Memory
@@ -69,10 +70,11 @@ class ModelController:
             raise ControllerError("the switch does not answer")
         return FlowsView(flows=self._flows(), overflow=3)
 
-    async def elephants(self, rho: float | None, instance: str | None) -> ElephantsView:
+    async def elephants(self, choice: Choice, instance: str | None) -> ElephantsView:
         flows = self._flows()
+        rule = await ModelDetector().rule(choice)
         return ElephantsView(
-            rho=0.35 if rho is None else rho,
+            elephants=rule.choice,
             instance=instance,
             flows=flows,
             active_flows=len(flows),

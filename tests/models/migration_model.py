@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from instance_model import Delays, ModelInstance, bucket_of, frame_of, packet_of
 
+from controlplane.detection.choice import Choice, DetectionError, Settings
+from controlplane.detection.registry import Rule, make_rule
 from controlplane.migration.errors import MoveError
 from controlplane.migration.peers import (
     Bucket,
@@ -34,6 +36,8 @@ from controlplane.p4_constants import (
     PACKET_OUT_BARRIER,
     PACKET_OUT_MARKER,
 )
+from controlplane.sizes.distribution import SizesError
+from controlplane.sizes.files import find_distribution
 from controlplane.switch.entries import Operation
 from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.flow import FiveTuple
@@ -224,7 +228,13 @@ class ModelDetector:
     def __init__(self, flows: Sequence[FiveTuple] = ()) -> None:
         self.flows = tuple(flows)
 
-    async def select(self, instance: int, rho: float | None) -> Selection:
+    async def rule(self, choice: Choice) -> Rule:
+        try:
+            return make_rule(choice, Settings(), find_distribution, 0.1)
+        except (DetectionError, SizesError) as error:
+            raise MoveError(str(error)) from None
+
+    async def select(self, instance: int, rule: Rule) -> Selection:
         return Selection(self.flows, len(self.flows))
 
 

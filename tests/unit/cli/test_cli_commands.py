@@ -84,6 +84,20 @@ def test_move_elephant_prints_its_report(address: str) -> None:
     assert "m1" in run("moves", "--northbound", address)
 
 
+def test_a_detector_is_chosen_for_a_move(address: str) -> None:
+    chosen = ("--detector", "bayes", "--size", "2.5MB", "--distribution", "wan")
+    out = run("elephants", *chosen, "--northbound", address)
+    assert "bayes, X = 2.5 MB, sizes: wan" in out
+    report = run_json("move-elephant", "nf1", "nf2", *chosen, "--northbound", address)
+    assert report["elephants"] == {
+        "detector": "bayes",
+        "rho": None,
+        "size": 2.5e6,
+        "theta": None,
+        "distribution": "wan",
+    }
+
+
 def test_move_as_json_has_the_timeline(address: str) -> None:
     report = run_json("move", "nf1", "nf2", "--wait-drain", "--northbound", address)
     assert report["state"] == "done"
@@ -103,6 +117,19 @@ def test_move_as_json_has_the_timeline(address: str) -> None:
         (("move", "nf1", "nf9"), "unknown instance 'nf9'; there are: nf1, nf2"),
         (("move", "nf1", "nf1"), "source and destination are both nf1"),
         (("cancel", "m7"), "there is no move 'm7'"),
+        (
+            ("move-elephant", "nf1", "nf2", "--detector", "bayes", "--theta", "0.5"),
+            "theta is not for the detector bayes, which takes size and distribution",
+        ),
+        (
+            ("elephants", "--detector", "survival", "--size", "3MB"),
+            "size is not for the detector survival, which takes theta and distribution",
+        ),
+        (
+            ("elephants", "--detector", "bayes", "--distribution", "/nowhere/sizes"),
+            "/nowhere/sizes: no such file, and no built-in distribution"
+            " (web-search, cache, wan, wan-light)",
+        ),
     ],
 )
 def test_refusals_are_one_line_and_exit_1(
@@ -135,7 +162,14 @@ def test_no_controller(arguments: tuple[str, ...], line: str) -> None:
     ("arguments", "line"),
     [
         (("move", "nf1"), "Missing argument 'DST'."),
-        (("move-elephant", "nf1", "nf2", "--rho", "2"), "Invalid value for '--rho': "),
+        (
+            ("move-elephant", "nf1", "nf2", "--rho", "2"),
+            "Invalid value for '--rho': '2' is no share, above 0 and at most 1",
+        ),
+        (("elephants", "--theta", "0"), "Invalid value for '--theta': '0' is no share"),
+        (("elephants", "--size", "3 furlongs"), "Invalid value for '--size': '3 furlongs' is no"),
+        (("elephants", "--size", "0"), "Invalid value for '--size': '0' is not above 0"),
+        (("elephants", "--detector", "guess"), "Invalid value for '--detector': "),
         (("move-elephant", "nf1", "nf2", "--scope", "all"), "Invalid value for '--scope': "),
         (("no-such-command",), "No such command 'no-such-command'."),
     ],

@@ -10,6 +10,7 @@ import pytest
 from fit_model import FIN, RST, FitModel, Packet, crc16, slots_of
 
 from controlplane import p4_constants
+from controlplane.detection.choice import Choice, Settings
 from controlplane.detection.clock import SwitchClock
 from controlplane.detection.filter_api import ElephantDetector
 from controlplane.detection.fit import REGISTERS, FlowTable, decode, newest_us
@@ -179,18 +180,18 @@ async def test_the_filter_api_answers_with_five_tuples() -> None:
     model = FitModel(WINDOW_US)
     for number, size in enumerate((100, 9_000, 300, 8_000), 1):
         model.count(Packet(flow(number), 1_000 + number, size, instance=number % 2 + 1))
-    detector = ElephantDetector(FlowMonitor(model, model, WINDOW_US), rho=0.9)
+    detector = ElephantDetector(FlowMonitor(model, model, WINDOW_US), Settings(rho=0.9))
     everywhere = await detector.filter_channel(None)
     assert everywhere.flows == (flow(2), flow(4))
-    assert everywhere.rho == 0.9
-    at_one = await detector.filter_channel(2, 0.5)
+    assert everywhere.choice.rho == 0.9
+    at_one = await detector.filter_channel(2, await detector.rule(Choice(rho=0.5)))
     assert at_one.flows == (flow(3),)
     assert (at_one.active_flows, at_one.live_flows, at_one.live_bytes) == (2, 2, 400)
 
 
 async def test_an_overflow_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     model = FitModel(WINDOW_US, slots=1)
-    detector = ElephantDetector(FlowMonitor(model, model, WINDOW_US), rho=0.9)
+    detector = ElephantDetector(FlowMonitor(model, model, WINDOW_US), Settings(rho=0.9))
     with caplog.at_level(logging.WARNING):
         assert (await detector.filter_channel(None)).overflow == 0
         for number in range(5):

@@ -13,6 +13,7 @@ from fit_model import ACK, FIN, RST, SYN, FitModel, Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.detection.choice import Settings
 from controlplane.detection.filter_api import ElephantDetector, Filter
 from controlplane.detection.fit import decode, newest_us
 from controlplane.detection.monitor import FlowMonitor
@@ -60,7 +61,7 @@ def play(packets: Sequence[Packet], slots: int) -> tuple[FitModel, list[Packet]]
 
 def detect(model: FitModel, instance: int | None, rho: Fraction) -> Filter:
     monitor = FlowMonitor(model, model, WINDOW_US, clock=lambda: 0.0)
-    return asyncio.run(ElephantDetector(monitor, 0.5).filter_channel(instance, float(rho)))
+    return asyncio.run(ElephantDetector(monitor, Settings(rho=float(rho))).filter_channel(instance))
 
 
 def check(

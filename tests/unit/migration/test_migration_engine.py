@@ -10,6 +10,7 @@ import pytest
 from instance_model import flow_of
 from migration_model import GROUP, Model, ModelDetector
 
+from controlplane.detection.choice import Choice, DetectorName
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
@@ -331,8 +332,12 @@ async def test_no_guarantee_holds_nothing(seed: int) -> None:
     [
         (options(source="nf9"), "unknown instance 'nf9'; there are: nf1, nf2"),
         (options(destination="nf1"), "source and destination are both nf1"),
-        (options(Kind.MOVE, rho=0.5), "rho is for move-elephant"),
-        (options(Kind.MOVE_ELEPHANT, rho=1.5), "above 0 and at most 1"),
+        (options(elephants=Choice(rho=0.5)), "rho is for move-elephant: move takes every flow"),
+        (options(elephants=Choice(detector=DetectorName.SIZE)), "detector is for move-elephant"),
+        (
+            options(Kind.MOVE_ELEPHANT, elephants=Choice(theta=0.5)),
+            "theta is not for the detector proportion, which takes rho",
+        ),
         (options(destination="other"), "nf1 belongs to group monitors, other to elsewhere"),
     ],
 )

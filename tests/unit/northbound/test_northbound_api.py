@@ -40,7 +40,7 @@ async def test_views(http: httpx.AsyncClient) -> None:
     assert len(flows.flows) == 24
     answer = await http.get("/v1/elephants", params={"rho": 0.5, "instance": "nf1"})
     elephants = ElephantsView.model_validate(answer.json())
-    assert (elephants.rho, elephants.instance) == (0.5, "nf1")
+    assert (elephants.elephants.rho, elephants.instance) == (0.5, "nf1")
     assert len((await http.get("/v1/instances")).json()) == 2
 
 
@@ -53,7 +53,8 @@ async def test_move_elephant_and_its_report(
     await controller.engine.move("m1").moved.wait()
     report = MoveReport.model_validate((await http.get("/v1/moves/m1")).json())
     assert report.state is MoveState.DRAINING
-    assert report.rho == 0.4
+    assert report.elephants is not None
+    assert report.elephants.described() == "proportion, ρ = 0.4"
     assert report.flows.moved == 5
     assert report.timeline is None
     with_timeline = await http.get("/v1/moves/m1", params={"timeline": "true"})
@@ -103,6 +104,23 @@ async def test_cancel(http: httpx.AsyncClient, controller: ModelController) -> N
         ({"guarantee": "best"}, 422, "guarantee: Input should be"),
         ({"colour": "red"}, 422, "colour: Extra inputs are not permitted"),
         ({"rho": 0.4}, 422, "rho is for move-elephant"),
+        ({"kind": "move-elephant", "rho": 1.5}, 422, "rho: Input should be less than or equal"),
+        ({"kind": "move-elephant", "detector": "guess"}, 422, "detector: Input should be"),
+        (
+            {"kind": "move-elephant", "detector": "size", "rho": 0.5},
+            422,
+            "rho is not for the detector size, which takes size",
+        ),
+        (
+            {"kind": "move-elephant", "detector": "all-live", "size": 3},
+            422,
+            "size is not for the detector all-live, which takes no parameter",
+        ),
+        (
+            {"kind": "move-elephant", "detector": "bayes", "distribution": "nosuch"},
+            422,
+            "nosuch: no such file, and no built-in distribution",
+        ),
     ],
 )
 async def test_bad_moves_are_refused_in_one_line(

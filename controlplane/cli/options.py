@@ -1,0 +1,141 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from controlplane.detection.choice import LEARNT, DetectorName
+from controlplane.migration.options import Guarantee, KeepAt
+from controlplane.sizes.builtin import BUILTIN
+from controlplane.sizes.units import parse_size
+
+_DEFAULT_SOCKET = Path(".run") / "northbound.sock"
+_CONFIGURED = "as configured"
+
+
+def size_argument(text: str) -> float:
+    """Bytes, as `parse_size` reads them; above 0."""
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not size:
+        raise typer.BadParameter(f"{text!r} is not above 0")
+    return size
+
+
+def _share(text: str) -> float:
+    """A share, above 0 and at most 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise typer.BadParameter(f"{text!r} is no share, above 0 and at most 1")
+    return share
+
+
+NorthboundOption = Annotated[
+    str,
+    typer.Option(
+        "--northbound",
+        envvar="UHAUL_NORTHBOUND",
+        metavar="unix:/PATH",
+        help="Where the controller listens.",
+        default_factory=lambda: f"unix:{_DEFAULT_SOCKET.absolute()}",
+        show_default=f"unix:{_DEFAULT_SOCKET}",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+ConfigOption = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="Topology file (YAML).")
+]
+DetectorOption = Annotated[
+    DetectorName | None,
+    typer.Option("--detector", help="How elephants are told from mice.", show_default=_CONFIGURED),
+]
+RhoOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rho",
+        parser=_share,
+        metavar="SHARE",
+        help="proportion: the largest flows that carry this share of the live bytes.",
+        show_default=_CONFIGURED,
+    ),
+]
+SizeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--size",
+        parser=size_argument,
+        metavar="BYTES",
+        help="size, bayes: what makes an elephant, as 3MB.",
+        show_default=_CONFIGURED,
+    ),
+]
+ThetaOption = Annotated[
+    float | None,
+    typer.Option(
+        "--theta",
+        parser=_share,
+        metavar="SHARE",
+        help="survival: the least chance to outlive the move.",
+        show_default=_CONFIGURED,
+    ),
+]
+DistributionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--distribution",
+        metavar="NAME|FILE",
+        help=f"bayes, survival: of flow sizes; {LEARNT}, {', '.join(BUILTIN)}, or a file.",
+        show_default=_CONFIGURED,
+    ),
+]
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SRC", help="Instance that the flows leave.")
+]
+DestinationArgument = Annotated[
+    str, typer.Argument(metavar="DST", help="Instance that they go to.")
+]
+GuaranteeOption = Annotated[
+    Guarantee, typer.Option("--guarantee", help="What is promised to packets of moved flows.")
+]
+KeepAtOption = Annotated[
+    KeepAt, typer.Option("--keep-at", help="Where packets wait while the state moves.")
+]
+ParallelizeOption = Annotated[
+    bool, typer.Option(help="Put each state as it is got, instead of all gets first.")
+]
+EarlyReleaseOption = Annotated[
+    bool, typer.Option(help="Release each flow when its state is in place, not when all are.")
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait until all that is selected is moved.")
+]
+WaitDrainOption = Annotated[
+    bool, typer.Option("--wait-drain", help="Wait until the flows left behind have died out.")
+]
+
+
+def elephant_choice(
+    detector: DetectorName | None,
+    rho: float | None,
+    size: float | None,
+    theta: float | None,
+    distribution: str | None,
+) -> dict[str, Any]:
+    """The fields of `Choice`; a file by its path from the root, as the controller reads it."""
+    if distribution is not None and distribution not in (LEARNT, *BUILTIN):
+        distribution = str(Path(distribution).absolute())
+    return {
+        "detector": detector,
+        "rho": rho,
+        "size": size,
+        "theta": theta,
+        "distribution": distribution,
+    }
