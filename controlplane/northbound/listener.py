@@ -28,6 +28,7 @@ def listening(address: str) -> Generator[socket.socket]:
     if address.startswith(_SCHEME):
         path = Path(address.removeprefix(_SCHEME))
         listener = _listen_unix(path)
+        listener.setblocking(False)
         try:
             with listener:
                 yield listener
@@ -39,6 +40,7 @@ def listening(address: str) -> Generator[socket.socket]:
             listener = socket.create_server((host, int(port)), backlog=_BACKLOG)
         except OSError as error:
             raise ListenError(f"northbound {address}: {error.strerror}") from None
+        listener.setblocking(False)
         with listener:
             yield listener
 
@@ -89,7 +91,13 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serves until `stop`."""
-        await self.serve(sockets=[self._listener])
+        try:
+            await self.serve(sockets=[self._listener])
+        finally:
+            # It does not when it is cancelled; connections would go to it for ever.
+            for server in getattr(self, "servers", ()):
+                server.close()
+            self._listener.close()
 
     def stop(self) -> None:
         """Answers what has been asked, and ends."""

@@ -133,6 +133,8 @@ def _run_bed(
             mark = "WRONG" if last.wrong else "ok"
             end = f"{last.end}, {last.moved} of {last.selected} flows moved"
             console.print(f"{mark:5} {last.title} → {end}, {last.settled_s:.1f} s", highlight=False)
+            for complaint in last.wrong:
+                console.print(f"      {complaint}", highlight=False)
         return rounds
 
     with Bed(BedOptions(run=run, target=arguments.target, rho=_RHO)) as bed:
