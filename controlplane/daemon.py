@@ -26,7 +26,7 @@ from controlplane.registers.choose import open_reader
 from controlplane.signals import Signals
 from controlplane.switch.entries import Entry
 from controlplane.switch.errors import SwitchError
-from controlplane.switch.provision import owners_of, provision, turned_buckets
+from controlplane.switch.provision import provision, turned_buckets
 from controlplane.switch.session import SwitchSession
 from controlplane.switch.stand_by import stand_by
 from controlplane.topology import Topology, TopologyError
@@ -139,7 +139,7 @@ async def _open(
     if session.program_was_loaded:
         # Before the traffic is let in, so that no flow goes where its state is not.
         turned = turned_buckets(config, house.memory.journal)
-        rules = await restore_rules(switch, members.values(), owners_of(config, turned))
+        rules = await restore_rules(switch, members.values())
         logger.info("switch %s: has been started anew, %d flow rules", config.switch.name, rules)
     updates = await provision(session, config, topology, turned)
     logger.info("switch %s: %d entries written", config.switch.name, updates)

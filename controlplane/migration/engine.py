@@ -141,8 +141,10 @@ class Engine:
             await self._resume_drains(tasks, taken_over)
             self._tasks = tasks
             self.ready.set()
-            await self._stopping.wait()
-            self._tasks = None
+            try:
+                await self._stopping.wait()
+            finally:
+                self._tasks = None
             await self._end_moves()
             for task in (*helpers, *self._move_tasks):
                 task.cancel()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from math import inf
 
 from controlplane.migration.errors import MoveError
 from controlplane.migration.peers import (
@@ -20,24 +21,26 @@ from nf.southbound.flow import FiveTuple
 logger = logging.getLogger(__name__)
 
 
-async def restore_rules(
-    switch: Switch, members: Iterable[Member], owners: Mapping[int, frozenset[int]]
-) -> int:
-    """Writes a rule for each flow that its bucket alone would not send to its state.
+async def restore_rules(switch: Switch, members: Iterable[Member]) -> int:
+    """Writes a rule for each flow that an instance has state for, to that instance.
 
-    `owners` are the instances that buckets of a group belong to. Where that is one, its own
-    flows need no rule. Returns the number of rules. Raises MoveError.
+    Also where the flow's bucket leads there: the switch does not remember that it has seen
+    the flow, and would take it for a new one when the bucket is turned. Returns the number of
+    rules. Raises MoveError.
     """
+    idle_s: dict[FiveTuple, float] = {}
     rules: dict[FiveTuple, InstanceRule] = {}
     for member in members:
-        if owners.get(member.group) == frozenset({member.id}):
-            continue
         try:
             flows = await member.southbound.list_flows()
         except SouthboundError as error:
             logger.warning("its flows are not steered to it: %s", error)
             continue
-        rules |= {flow.flow: InstanceRule(member.id) for flow in flows if not flow.ended}
+        for flow in flows:
+            # Of two that know a flow one has a copy that nobody has deleted.
+            if flow.idle_s < idle_s.get(flow.flow, inf):
+                idle_s[flow.flow] = flow.idle_s
+                rules[flow.flow] = InstanceRule(member.id)
     updates = [RuleUpdate(Operation.INSERT, flow, rule) for flow, rule in rules.items()]
     outcomes = await switch.write_rules(updates) if updates else ()
     refused = [each for each in outcomes if each.result is not WriteResult.WRITTEN]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Protocol, cast
+from typing import Protocol
 
 from controlplane.config import Config
 from controlplane.p4_constants import BUCKETS as BUCKET_COUNT
@@ -144,15 +144,6 @@ def turned_buckets(config: Config, journal: Owners) -> list[Entry]:
         for group in config.groups
         for number, bucket in journal.buckets(group.id).items()
     ]
-
-
-def owners_of(config: Config, present: Iterable[Entry] = ()) -> dict[int, frozenset[int]]:
-    """The instances that buckets of each group belong to, or are drained of."""
-    owners: dict[int, set[int]] = {group.id: set() for group in config.groups}
-    for entry in _buckets(config, present):
-        group, _ = entry.key
-        owners[cast("int", group)].update(filter(None, entry.params))
-    return {group: frozenset(members) for group, members in owners.items()}
 
 
 def _steer(config: Config) -> Iterator[Entry]:

@@ -59,7 +59,8 @@ def translated(operation: str) -> Generator[None]:
         raise _switch_error(operation, error) from error
     except TimeoutError as error:
         raise SwitchError(f"{operation}: the switch does not answer", is_unanswered=True) from error
-    except grpc.aio.UsageError as error:  # written to a stream that has ended
+    # Written to a stream that has ended, or is just ending.
+    except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:
         raise SwitchError(f"{operation}: the stream has ended", is_unanswered=True) from error
 
 

@@ -160,6 +160,6 @@ def _complaints(
         if name in forgetful or destination in forgetful:
             continue  # it is gone with that, or may have been moved there before
         for flow, summary in flows.items():
-            now = at_source.get(flow) or at_destination.get(flow)
-            if now is not None and now.packets < summary.packets:
-                yield f"{flow}: had {summary.packets} packets at {name}, has {now.packets}"
+            now = [there[flow].packets for there in (at_source, at_destination) if flow in there]
+            if now and max(now) < summary.packets:
+                yield f"{flow}: had {summary.packets} packets at {name}, has {max(now)}"

@@ -15,12 +15,14 @@ from test_migration_engine import DEADLINE_S, FLOWS, LIMITS, WAITING, options, r
 
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
+from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
-from controlplane.migration.peers import Bucket, HoldRule
+from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
 from controlplane.migration.report import UNDER_WAY, MoveState
+from controlplane.migration.restore import restore_rules
 
 ELEPHANTS = FLOWS[:10]
 
@@ -186,3 +188,26 @@ async def test_instances_that_are_no_longer_known(caplog: pytest.LogCaptureFixtu
             assert journal.open_moves() == []
             await until(lambda: engine.status().expired_rules == 1)
             assert model.switch.rules == {}
+
+
+async def test_a_switch_that_forgot_is_told_where_the_flows_are() -> None:
+    async with Model(3) as model:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        moved = FLOWS[0]
+        model.nf2.flows[moved] = list(model.nf1.flows[moved])  # a copy that is left
+        model.nf2.flows[flow_of(99)] = [0]
+        assert await restore_rules(model.switch, model.members.values()) == len(model.nf1.flows) + 1
+        assert model.switch.rules[flow_of(99)] == InstanceRule(2)
+        assert all(
+            model.switch.rules[flow] == InstanceRule(1) for flow in model.nf1.flows if flow != moved
+        )
+
+
+async def test_a_flow_that_cannot_be_steered_is_an_error() -> None:
+    async with Model(3) as model:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        model.switch.refuse.update(FLOWS[:2])
+        with pytest.raises(MoveError, match="2 of 24 flows cannot be steered: table full"):
+            await restore_rules(model.switch, model.members.values())
