@@ -241,6 +241,23 @@ def _move(address: str, asked: MoveRequest, *, wait: bool, drain: bool, as_json:
 
 
 @app.command()
+def events(
+    northbound: NorthboundOption,
+    move: Annotated[
+        str | None, typer.Argument(metavar="[MOVE]", help="Only of this move.", show_default="all")
+    ] = None,
+    follow: Annotated[bool, typer.Option(help="Go on; with MOVE until that has ended.")] = False,
+) -> None:
+    """Print what happens, phase by phase of each flow, as one JSON object a line."""
+    with Northbound(northbound) as controller:
+        try:
+            for line in controller.events(move=move, follow=follow):
+                print(line, flush=follow)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
+
+@app.command()
 def shell(
     northbound: NorthboundOption,
     p4runtime: Annotated[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -86,6 +87,18 @@ class Northbound:
         """Cancels a move."""
         return self._ask(MoveReport, "DELETE", f"/v1/moves/{number}")
 
+    def events(self, *, move: str | None, follow: bool) -> Iterator[str]:
+        """What happens, one JSON object a line; of one move, or of all."""
+        query = {"follow": str(follow).lower()} | ({"move": move} if move else {})
+        with (
+            self._translated(),
+            self._http.stream("GET", "/v1/events", params=query, timeout=None) as answer,
+        ):
+            if not answer.is_success:
+                answer.read()
+                raise self._refusal(answer)
+            yield from answer.iter_lines()
+
     def _ask(
         self,
         view: type[_View],
@@ -106,8 +119,16 @@ class Northbound:
         body: BaseModel | None = None,
     ) -> httpx.Response:
         content = body.model_dump(mode="json") if body is not None else None
-        try:
+        with self._translated():
             response = self._http.request(method, path, params=query, json=content)
+        if response.is_success:
+            return response
+        raise self._refusal(response)
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
         except httpx.ConnectError:
             raise CommandError(
                 f"no controller at {self._address}: is `controlplane run` running, "
@@ -115,11 +136,11 @@ class Northbound:
             ) from None
         except httpx.HTTPError as error:
             raise CommandError(f"the controller at {self._address}: {error}") from None
-        if response.is_success:
-            return response
+
+    def _refusal(self, response: httpx.Response) -> CommandError:
         try:
-            raise CommandError(Problem.model_validate_json(response.content).detail)
+            return CommandError(Problem.model_validate_json(response.content).detail)
         except ValueError:
-            raise CommandError(
+            return CommandError(
                 f"the controller at {self._address} answered {response.status_code}"
-            ) from None
+            )

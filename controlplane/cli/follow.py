@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from controlplane.cli.client import Northbound
+from controlplane.cli.forecast import Forecast
 from controlplane.cli.render import size
 from controlplane.migration.report import UNDER_WAY, MoveReport, MoveState
 
@@ -31,6 +32,7 @@ def follow(northbound: Northbound, number: str, *, drain: bool, console: Console
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
+        forecast = Forecast()
         task = progress.add_task(number, total=None, flows="", held="", mice="")
         while True:
             report = northbound.move(number)
@@ -44,12 +46,18 @@ def follow(northbound: Northbound, number: str, *, drain: bool, console: Console
                 completed=ended,
                 flows=f"{ended:,} of {counts.selected:,} flows",
                 held=f"{size(report.buffer.now_bytes)} held",
-                mice=(
-                    f"{report.drain.left:,} mice left"
-                    if report.drain and report.drain.left is not None
-                    else ""
-                ),
+                mice=_mice(report, forecast),
             )
             if not waits:
                 return report
             time.sleep(_INTERVAL_S)
+
+
+def _mice(report: MoveReport, forecast: Forecast) -> str:
+    """`28 mice left, gone in about 12 s`."""
+    if report.drain is None or report.drain.left is None:
+        return ""
+    forecast.observe(time.monotonic(), report.drain.left)
+    gone_in_s = forecast.gone_in_s()
+    when = "" if gone_in_s is None else f", gone in about {gone_in_s:.0f} s"
+    return f"{report.drain.left:,} mice left{when}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from controlplane.migration.buckets import BucketKeeper, drained
 from controlplane.migration.errors import MoveError
@@ -20,9 +21,14 @@ class Drain:
     """
 
     def __init__(
-        self, buckets: BucketKeeper, owner: Member, previous: Member, interval_s: float
+        self,
+        buckets: BucketKeeper,
+        owner: Member,
+        previous: Member,
+        interval_s: float,
+        on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
-        """Nothing is asked yet."""
+        """Nothing is asked yet. `on_left` is told how many live flows are left."""
         self.owner = owner
         self.previous = previous
         self.first: int | None = None
@@ -33,6 +39,7 @@ class Drain:
         """Another move has turned the buckets since."""
         self._buckets = buckets
         self._interval_s = interval_s
+        self._on_left = on_left
         self._superseding = asyncio.Event()
 
     def supersede(self) -> None:
@@ -63,7 +70,10 @@ class Drain:
 
     async def _drained(self) -> bool:
         flows = await self.previous.southbound.list_flows()
-        self.left = sum(not flow.ended for flow in flows)
+        left = sum(not flow.ended for flow in flows)
+        if left != self.left:
+            self._on_left(left)
+        self.left = left
         if self.first is None:
             self.first = self.left
         if self.left:

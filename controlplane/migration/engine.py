@@ -15,6 +15,7 @@ from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
+from controlplane.migration.events import EventLog
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
@@ -27,7 +28,7 @@ from controlplane.migration.peers import (
     Switch,
     UpdateOutcome,
 )
-from controlplane.migration.report import UNDER_WAY, MoveState
+from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
 from controlplane.migration.services import Services
 from controlplane.migration.writer import RuleWriter
 from controlplane.p4_constants import (
@@ -294,11 +295,7 @@ class Engine:
                 drain.supersede()
 
     def _forget_old(self) -> None:
-        over = [
-            number
-            for number, move in self._moves.items()
-            if move.state in (MoveState.DONE, MoveState.FAILED, MoveState.CANCELLED)
-        ]
+        over = [number for number, move in self._moves.items() if move.state in ENDED]
         for number in over[: max(0, len(self._moves) - _MAX_MOVES)]:
             del self._moves[number]
 
@@ -330,6 +327,11 @@ class Engine:
             lost_barriers=services.barriers.lost,
             expired_rules=self._expired,
         )
+
+    @property
+    def events(self) -> EventLog:
+        """What happens."""
+        return self._services.events
 
     # --- packets ----------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class Move:
         self.options = options
         self.source = source
         self.destination = destination
-        self.state = MoveState.PREPARING
+        self._state = MoveState.PREPARING
         self.reason = ""
         self.moved = asyncio.Event()
         """Set when all that was to be moved has been, or the move has come to nothing."""
@@ -119,6 +119,15 @@ class Move:
         """The watch over the flows that are left, once there is one."""
 
     # --- what may be asked of it --------------------------------------------------
+
+    @property
+    def state(self) -> MoveState:
+        """Where it is."""
+        return self._state
+
+    def _enter(self, state: MoveState) -> None:
+        self._state = state
+        self._services.events.state(self.id, state.value, self.reason)
 
     def cancel(self, reason: str) -> None:
         """Rolls back what is not committed, and gives the buckets back. Raises MoveError."""
@@ -237,7 +246,7 @@ class Move:
                 None if held is None else sum(held.get(flow.flow, 0) for flow in flows) - kept
             ),
         )
-        self.state = MoveState.MOVING
+        self._enter(MoveState.MOVING)
         self._mover.take_over(flows)
 
     async def finish(self) -> None:
@@ -269,7 +278,7 @@ class Move:
         self._selected = len(flows)
         if await self._ends_cancelled():
             return
-        self.state = MoveState.MOVING
+        self._enter(MoveState.MOVING)
         with self._timed("move"):
             await self._mover.run(flows)
         await self._conclude()
@@ -302,7 +311,7 @@ class Move:
         if not self._selected:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         self.drain = self._drain(self.destination, self.source)
-        self.state = MoveState.DRAINING
+        self._enter(MoveState.DRAINING)
 
     async def _detect(self, rule: Rule) -> Sequence[FiveTuple]:
         with self._timed("detect"):
@@ -324,7 +333,13 @@ class Move:
 
     def _drain(self, owner: Member, previous: Member) -> Drain:
         services = self._services
-        return Drain(services.buckets, owner, previous, services.limits.drain_interval_s)
+        return Drain(
+            services.buckets,
+            owner,
+            previous,
+            services.limits.drain_interval_s,
+            on_left=lambda left: services.events.left(self.id, left),
+        )
 
     async def _ends_cancelled(self) -> bool:
         """Ends the move if it has been cancelled."""
@@ -365,7 +380,7 @@ class Move:
         New flows may have begun at the destination: they stay there.
         """
         if self._turned and await self._alive(self.source):
-            self.state = MoveState.UNDOING
+            self._enter(MoveState.UNDOING)
             with self._timed("undo"):
                 back = {
                     number: Bucket(self.source.id, self.destination.id) for number in self._turned
@@ -378,7 +393,7 @@ class Move:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
                     self.drain = self._drain(self.source, self.destination)
-        self.state = end
+        self._enter(end)
 
     # --- afterwards -------------------------------------------------------------------
 
@@ -387,7 +402,7 @@ class Move:
         if not drain.superseded:
             self._drained_ms = round((self._services.clock() - self._begin_s) * 1e3, 4)
         if self.state is MoveState.DRAINING:
-            self.state = MoveState.DONE
+            self._enter(MoveState.DONE)
 
     def _drain_report(self) -> DrainReport | None:
         drain = self.drain

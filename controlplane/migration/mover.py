@@ -71,6 +71,7 @@ class Mover:
     ) -> None:
         """`number` is the move's in the journal."""
         self._number = number
+        self._name = f"m{number}"
         self._source = source
         self._destination = destination
         self._rules = rules
@@ -235,6 +236,7 @@ class Mover:
             self._services.journal.reach(record.migration, stage(record.state))
         if phase is not before:
             record.entered_s.setdefault(phase, now_s)
+            self._services.events.flow(self._name, record.flow, phase.value, record.state.reason)
             self.population[before] -= 1
             self.population[phase] += 1
             if phase in ENDS:

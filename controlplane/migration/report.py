@@ -38,6 +38,9 @@ class MoveState(StrEnum):
 UNDER_WAY = frozenset({MoveState.PREPARING, MoveState.MOVING, MoveState.UNDOING})
 """States in which no other move of the same group is begun."""
 
+ENDED = frozenset({MoveState.DONE, MoveState.FAILED, MoveState.CANCELLED})
+"""States that a move does not leave."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

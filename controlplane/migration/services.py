@@ -10,6 +10,7 @@ from typing import Protocol
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.events import EventLog
 from controlplane.migration.journal import Journal
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
@@ -83,3 +84,4 @@ class Services:
     clock: Callable[[], float]
     """Monotonic seconds."""
     registry: Registry = field(default_factory=Registry)
+    events: EventLog = field(default_factory=EventLog)

@@ -10,6 +10,9 @@
                                      progress, and the report when it is over; with wait_s
                                      the answer comes when all has been moved, or then
     DELETE /v1/moves/{id}            cancels
+    GET    /v1/events?since=&follow=&move=
+                                     what happens, one JSON object a line; with follow it goes
+                                     on, for a move until that has ended
     GET    /metrics                  for Prometheus
 
 Errors are problem details (RFC 9457) whose `detail` is one line.
@@ -18,22 +21,24 @@ Errors are problem details (RFC 9457) whose `detail` is one line.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
 
 from controlplane.migration.errors import MoveError
-from controlplane.migration.report import MoveReport
+from controlplane.migration.report import ENDED, MoveReport
 from controlplane.northbound.controller import Controller, ControllerError
 from controlplane.northbound.metrics import EngineCollector
 from controlplane.northbound.models import (
     ElephantsRequest,
     ElephantsView,
+    EventView,
     FlowsView,
     InstanceView,
     MoveRequest,
@@ -86,6 +91,7 @@ def create_app(controller: Controller) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     _add_views(app, controller)
     _add_moves(app, controller)
+    _add_events(app, controller)
     return app
 
 
@@ -144,3 +150,30 @@ def _add_moves(app: FastAPI, controller: Controller) -> None:
     app.get("/v1/moves")(moves)
     app.get("/v1/moves/{number}")(one_move)
     app.delete("/v1/moves/{number}", status_code=202)(cancel)
+
+
+def _add_events(app: FastAPI, controller: Controller) -> None:
+    async def events(
+        since: Annotated[int, Query(ge=0)] = 0, follow: bool = False, move: str | None = None
+    ) -> StreamingResponse:
+        if move is not None and controller.engine.move(move).state in ENDED:
+            follow = False
+        lines = _lines(controller, since, move, follow=follow)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    app.get("/v1/events", response_model=None)(events)
+
+
+async def _lines(
+    controller: Controller, since: int, move: str | None, *, follow: bool
+) -> AsyncIterator[str]:
+    """Events as lines of JSON, in as few pieces as they come."""
+    async for missed, batch in controller.engine.events.follow(since, forever=follow):
+        views: list[EventView] = []
+        for event in batch:
+            if move in (None, event.move):
+                views.append(EventView.of(event, missed))
+                missed = 0
+        yield "".join(f"{view.model_dump_json(exclude_none=True)}\n" for view in views)
+        if any(event.move == move and event.state in ENDED for event in batch):
+            return

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 _SCHEME = "unix:"
 _BACKLOG = 128
+_GRACE_S = 1
 
 
 class ListenError(Exception):
@@ -86,7 +87,14 @@ class Server(uvicorn.Server):
     """Serves on a socket of ours, and leaves signals to the daemon."""
 
     def __init__(self, app: FastAPI, listener: socket.socket) -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_GRACE_S,  # whoever follows events would do so for ever
+        )
+        super().__init__(config)
         self._listener = listener
 
     async def run_until_stopped(self) -> None:

@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 from controlplane.detection.choice import Choice
+from controlplane.migration.events import Event
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions, Scope
 from controlplane.migration.report import MoveReport
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EventView(_Frozen):
+    """Something that has happened; a line of `/v1/events`. What does not apply is left out."""
+
+    number: int
+    """Counts the events of this controller."""
+    at: float
+    """Wall clock, in seconds."""
+    move: str
+    flow: str | None = None
+    phase: str | None = None
+    """That the flow has come to."""
+    state: str | None = None
+    """That the move has come to."""
+    left: int | None = None
+    """Live flows at the instance that is being drained."""
+    reason: str | None = None
+    missed: int | None = None
+    """Events before this one that were forgotten before they could be told."""
+
+    @classmethod
+    def of(cls, event: Event, missed: int = 0) -> Self:
+        """What is told of an event."""
+        return cls(
+            number=event.number,
+            at=round(event.at, 6),
+            move=event.move,
+            flow=None if event.flow is None else str(event.flow),
+            phase=event.phase or None,
+            state=event.state or None,
+            left=event.left,
+            reason=event.reason or None,
+            missed=missed or None,
+        )
 
 
 class MoveRequest(Choice):

@@ -150,7 +150,8 @@ def _complaints(
     at_source, at_destination = after[source], after[destination]
     for flow in at_source.keys() & at_destination.keys():
         if not (at_source[flow].ended or at_destination[flow].ended):
-            yield f"{flow}: state on both instances"
+            places = (f"{name} {_known(before, after, name, flow)}" for name in before)
+            yield f"{flow}: state on both instances: {'; '.join(places)}"
     forgetful = {
         name
         for role, name in (("source", source), ("destination", destination))
@@ -163,3 +164,10 @@ def _complaints(
             now = [there[flow].packets for there in (at_source, at_destination) if flow in there]
             if now and max(now) < summary.packets:
                 yield f"{flow}: had {summary.packets} packets at {name}, has {max(now)}"
+
+
+def _known(before: Knowledge, after: Knowledge, name: str, flow: FiveTuple) -> str:
+    """`5 then 7 packets, idle for 0.1 s`."""
+    first, now = before[name].get(flow), after[name].get(flow)
+    idle = "" if now is None else f", idle for {now.idle_s:.3f} s"
+    return f"{first.packets if first else 0} then {now.packets if now else 0} packets{idle}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,7 +13,7 @@ from controller_model import ModelController, model_controller
 
 from controlplane.migration.report import MoveReport, MoveState
 from controlplane.northbound.app import create_app
-from controlplane.northbound.models import ElephantsView, FlowsView, StatusView
+from controlplane.northbound.models import ElephantsView, EventView, FlowsView, StatusView
 
 
 @pytest_asyncio.fixture
@@ -171,3 +172,41 @@ async def test_metrics(http: httpx.AsyncClient, controller: ModelController) -> 
     text = (await http.get("/metrics")).text
     assert "uhaul_flow_rules 5.0" in text
     assert 'uhaul_flows{kind="move-elephant",outcome="moved"} 5.0' in text
+
+
+async def events(http: httpx.AsyncClient, **query: Any) -> list[EventView]:
+    async with asyncio.timeout(20):
+        answer = await http.get("/v1/events", params=query)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [EventView.model_validate_json(line) for line in answer.text.splitlines()]
+
+
+async def test_events_tell_the_way_of_each_flow(
+    http: httpx.AsyncClient, controller: ModelController
+) -> None:
+    assert await events(http) == []
+    await move(http, kind="move-elephant", rho=0.4)
+    followed = asyncio.create_task(events(http, move="m1", follow="true"))
+    await controller.engine.move("m1").moved.wait()
+    controller.model.nf1.ended.update(controller.model.nf1.flows)
+    told = await followed
+    assert [each.number for each in told] == list(range(len(told)))
+    assert [each.state for each in told if each.state] == ["moving", "draining", "done"]
+    assert [each.left for each in told if each.left is not None][-1] == 0
+    phases: dict[str, list[str]] = {}
+    for each in told:
+        if each.flow is not None:
+            phases.setdefault(each.flow, []).append(each.phase or "")
+    ways = [
+        ["holding", "exporting", "importing", "steering", "deleting", "settling", "moved"],
+        ["holding", "exporting", "steering", "settling", "moved"],  # it had no state
+    ]
+    assert len(phases) == 5
+    assert all(way in ways for way in phases.values()), phases
+    assert [each.number for each in await events(http, since=3)] == list(range(3, len(told)))
+    assert await events(http, move="m1", follow="true") == told
+
+
+async def test_events_of_a_move_that_is_not_known(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/v1/events", params={"move": "m9"})
+    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no move 'm9'")

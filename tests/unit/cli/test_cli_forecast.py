@@ -1,0 +1,32 @@
+"""When the mice will be gone."""
+
+from __future__ import annotations
+
+from math import exp
+
+import pytest
+
+from controlplane.cli.forecast import Forecast
+
+
+def test_nothing_is_said_before_anything_is_known() -> None:
+    forecast = Forecast()
+    assert forecast.gone_in_s() is None
+    forecast.observe(0.0, 100)
+    forecast.observe(0.5, 90)
+    assert forecast.gone_in_s() is None
+    forecast.observe(3.0, 100)
+    assert forecast.gone_in_s() is None, "none has gone"
+
+
+def test_flows_that_end_at_a_constant_rate_are_forecast() -> None:
+    forecast = Forecast()
+    for tenth in range(100):
+        forecast.observe(tenth / 10, round(1000 * exp(-0.2 * tenth / 10)))
+    left = round(1000 * exp(-0.2 * 9.9))
+    # 0.2 a second: below a half after ln(2 · left) / 0.2 s.
+    expected_s = 28.1
+    assert left == 138
+    assert forecast.gone_in_s() == pytest.approx(expected_s, rel=0.03)
+    forecast.observe(30.0, 0)
+    assert forecast.gone_in_s() == 0
