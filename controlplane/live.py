@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median
 
@@ -23,14 +23,18 @@ from controlplane.migration.errors import MoveError
 from controlplane.migration.memory import Memory
 from controlplane.migration.options import Kind
 from controlplane.migration.peers import Member, Selection, Switch
+from controlplane.migration.record import Outcome
 from controlplane.migration.report import UNDER_WAY, MoveState
 from controlplane.northbound.controller import ControllerError
 from controlplane.northbound.models import (
+    DistributionView,
     ElephantsView,
     EngineView,
     FlowsView,
     FlowView,
     InstanceView,
+    PastMove,
+    PopulationView,
     StatusView,
     SwitchView,
 )
@@ -178,6 +182,35 @@ class LiveController:
             read_ms=round(found.read_s * 1e3, 3),
             choose_ms=round(found.choose_s * 1e3, 3),
         )
+
+    async def population(self, instance: str | None, distribution: str | None) -> PopulationView:
+        """The active flows, to plan with. Raises ControllerError and MoveError."""
+        number = None if instance is None else self._number(instance)
+        try:
+            sizes = await self._detector.sizes(distribution)
+        except DetectionError as error:
+            raise MoveError(str(error)) from None
+        with _told_by_the_switch():
+            seen = await self._detector.look(number, rates_wanted=True)
+        return PopulationView(
+            instance=instance,
+            bytes=tuple(seen.flows.bytes.tolist()),
+            bytes_per_s=tuple(seen.bytes_per_s.round(3).tolist()),
+            ended=tuple(seen.flows.ended.tolist()),
+            window_ms=self._monitor.window_us / 1e3,
+            overflow=seen.overflow,
+            distribution=DistributionView(
+                name=sizes.name, published=sizes.published, points=sizes.points
+            ),
+            moves=tuple(self._past_moves()),
+        )
+
+    def _past_moves(self) -> Iterator[PastMove]:
+        for move in self.engine.moves[-_REMEMBERED_MOVES:]:
+            outcomes = move.outcomes()
+            done = outcomes[Outcome.MOVED] + outcomes[Outcome.ABSENT]
+            if done and done == outcomes.total() and (took_ms := move.downtime_ms) is not None:
+                yield PastMove(flows=done, downtime_ms=took_ms)
 
     def _is_busy(self) -> bool:
         return any(move.state in UNDER_WAY for move in self.engine.moves)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from rich.console import Console, RenderableType
 from typer.exceptions import TyperException
 
-from controlplane.cli import render
+from controlplane.cli import planning, render
 from controlplane.cli.client import Northbound
 from controlplane.cli.errors import CommandError
 from controlplane.cli.follow import follow
@@ -138,6 +139,45 @@ def elephants(
     with Northbound(northbound) as controller:
         view = controller.elephants(ElephantsRequest(**choice, instance=at))
     _print(view, render.elephants(view), as_json=as_json)
+
+
+@app.command()
+def plan(
+    northbound: NorthboundOption,
+    sizes: planning.SizesArgument = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="INSTANCE", help="Without SIZES: only flows of this one."),
+    ] = None,
+    distribution: DistributionOption = None,
+    flows: planning.FlowsOption = None,
+    rate: planning.RateOption = None,
+    rho: planning.RhosOption = None,
+    size: planning.SizesOption = None,
+    theta: planning.ThetasOption = None,
+    costs: planning.CostsOption = None,
+    fixed_ms: planning.FixedOption = None,
+    flow_ms: planning.FlowOption = None,
+    draws: planning.DrawsOption = 200,
+    seed: planning.SeedOption = 1,
+    plot: planning.PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a move would come to, for each definition of an elephant."""
+    if sizes is None:
+        if flows is not None or rate is not None:
+            raise CommandError("--flows and --rate go with SIZES: a controller's flows are known")
+        found = planning.of_controller(northbound, at, distribution)
+    else:
+        if at is not None or distribution is not None:
+            raise CommandError("--at and --distribution are for a controller's flows, not SIZES")
+        found = planning.of_sizes(sizes, flows, rate)
+    found = replace(found, costs=planning.costs_of(found, costs, fixed_ms, flow_ms))
+    made = planning.make_plan(found, rhos=rho, sizes=size, thetas=theta, draws=draws, seed=seed)
+    view = planning.as_view(made, found, draws=draws, seed=seed)
+    if plot is not None:
+        planning.draw_picture(made, view, plot)
+    _print(view, planning.rendered(view), as_json=as_json)
 
 
 @app.command()

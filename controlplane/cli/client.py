@@ -18,6 +18,8 @@ from controlplane.northbound.models import (
     ElephantsView,
     FlowsView,
     MoveRequest,
+    PopulationRequest,
+    PopulationView,
     Problem,
     StatusView,
 )
@@ -68,6 +70,11 @@ class Northbound:
         """The elephants."""
         query = asked.model_dump(mode="json", exclude_none=True)
         return self._ask(ElephantsView, "GET", "/v1/elephants", query=query)
+
+    def population(self, asked: PopulationRequest) -> PopulationView:
+        """The active flows, to plan with."""
+        query = asked.model_dump(mode="json", exclude_none=True)
+        return self._ask(PopulationView, "GET", "/v1/population", query=query)
 
     def begin(self, asked: MoveRequest) -> MoveReport:
         """Begins a move."""

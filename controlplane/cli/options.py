@@ -27,7 +27,7 @@ def size_argument(text: str) -> float:
     return size
 
 
-def _share(text: str) -> float:
+def share_argument(text: str) -> float:
     """A share, above 0 and at most 1."""
     try:
         share = float(text)
@@ -61,7 +61,7 @@ RhoOption = Annotated[
     float | None,
     typer.Option(
         "--rho",
-        parser=_share,
+        parser=share_argument,
         metavar="SHARE",
         help="proportion: the largest flows that carry this share of the live bytes.",
         show_default=_CONFIGURED,
@@ -81,7 +81,7 @@ ThetaOption = Annotated[
     float | None,
     typer.Option(
         "--theta",
-        parser=_share,
+        parser=share_argument,
         metavar="SHARE",
         help="survival: the least chance to outlive the move.",
         show_default=_CONFIGURED,
@@ -122,6 +122,13 @@ WaitDrainOption = Annotated[
 ]
 
 
+def controllers_path(distribution: str | None) -> str | None:
+    """A distribution for the controller: a file by its path from the root."""
+    if distribution is None or distribution in (LEARNT, *BUILTIN):
+        return distribution
+    return str(Path(distribution).absolute())
+
+
 def elephant_choice(
     detector: DetectorName | None,
     rho: float | None,
@@ -129,13 +136,11 @@ def elephant_choice(
     theta: float | None,
     distribution: str | None,
 ) -> dict[str, Any]:
-    """The fields of `Choice`; a file by its path from the root, as the controller reads it."""
-    if distribution is not None and distribution not in (LEARNT, *BUILTIN):
-        distribution = str(Path(distribution).absolute())
+    """The fields of `Choice`."""
     return {
         "detector": detector,
         "rho": rho,
         "size": size,
         "theta": theta,
-        "distribution": distribution,
+        "distribution": controllers_path(distribution),
     }

@@ -36,7 +36,7 @@ def milliseconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} ms"
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     """The first column is text; further ones with a leading `>` are numbers."""
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
@@ -59,7 +59,7 @@ def _mode(instance: InstanceView) -> Text:
 
 def status(view: StatusView) -> RenderableType:
     """`controlplane status`."""
-    instances = _table(
+    instances = new_table(
         "instances",
         "name",
         "state",
@@ -100,7 +100,7 @@ def status(view: StatusView) -> RenderableType:
 
 def moves(reports: tuple[MoveReport, ...]) -> RenderableType:
     """`controlplane moves`."""
-    table = _table(
+    table = new_table(
         "moves",
         "id",
         "kind",
@@ -144,7 +144,7 @@ def _flow_rows(table: Table, flows: tuple[FlowView, ...]) -> None:
 
 def flows(view: FlowsView) -> RenderableType:
     """`controlplane flows`."""
-    table = _table(f"{len(view.flows):,} active flows", "flow", "at", ">bytes", ">idle", "")
+    table = new_table(f"{len(view.flows):,} active flows", "flow", "at", ">bytes", ">idle", "")
     _flow_rows(table, view.flows)
     return Group(table, *_overflow(view.overflow))
 
@@ -153,7 +153,7 @@ def elephants(view: ElephantsView) -> RenderableType:
     """`controlplane elephants`."""
     total = sum(flow.bytes for flow in view.flows)
     share = 100 * total / view.live_bytes if view.live_bytes else 0.0
-    table = _table(
+    table = new_table(
         f"{len(view.flows):,} elephants of {view.live_flows:,} live flows",
         "flow",
         "at",
@@ -216,7 +216,7 @@ def report(view: MoveReport) -> RenderableType:
                 else ""
             ),
         )
-    phases = _table("per flow, in ms", "phase", ">flows", ">p50", ">p90", ">p99", ">max")
+    phases = new_table("per flow, in ms", "phase", ">flows", ">p50", ">p90", ">p99", ">max")
     for name in _PHASES:
         values: Percentiles | None = getattr(view.flow_phases_ms, name)
         if values is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from controlplane.detection.choice import LEARNT, Choice, DetectionError, Settings
 from controlplane.detection.fit import FlowTable
@@ -46,6 +47,19 @@ class Filter:
     """Time to read the flow information table; where it is read twice, with the time between."""
     choose_s: float
     """Time to choose among the flows."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """The active flows, with how fast they send."""
+
+    flows: FlowTable
+    bytes_per_s: npt.NDArray[np.float64]
+    """One a row; 0 where that was not asked for."""
+    overflow: int
+    """Packets that were not counted since the switch started, for want of a slot."""
+    read_s: float
+    """Time that it took."""
 
 
 class ElephantDetector:
@@ -86,21 +100,10 @@ class ElephantDetector:
         Without a `rule` it is the configured one. Raises SwitchError and DetectionError.
         """
         rule = rule or await self.rule()
-        window_s = self._monitor.window_us / 1e6
+        seen = await self.look(instance, rates_wanted=rule.needs_rates)
+        flows = seen.flows
         begin_s = time.perf_counter()
-        earlier = None
-        if rule.needs_rates:
-            # Anything shorter would miss the packets of slow flows.
-            earlier = await self._monitor.read()
-            await asyncio.sleep(window_s)
-        snapshot = await self._monitor.read()
-        read_s = time.perf_counter() - begin_s
-        flows = snapshot.flows if instance is None else snapshot.flows.at(instance)
-        speeds = np.zeros(len(flows))
-        if earlier is not None:
-            between_us = max(snapshot.now_us - earlier.now_us, 1)
-            speeds = rates(earlier.flows, flows, between_us / 1e6)
-        elephants = rule.select(flows, speeds)
+        elephants = rule.select(flows, seen.bytes_per_s)
         live = flows.live()
         return Filter(
             flows=set_filter(elephants),
@@ -109,10 +112,37 @@ class ElephantDetector:
             active_flows=len(flows),
             live_flows=len(live),
             live_bytes=int(live.bytes.sum()),
-            overflow=snapshot.overflow,
-            read_s=read_s,
-            choose_s=time.perf_counter() - begin_s - read_s,
+            overflow=seen.overflow,
+            read_s=seen.read_s,
+            choose_s=time.perf_counter() - begin_s,
         )
+
+    async def look(self, instance: int | None, *, rates_wanted: bool) -> Look:
+        """Looks at the flows at an instance, or at all of them; twice where rates are wanted.
+
+        Raises SwitchError.
+        """
+        begin_s = time.perf_counter()
+        earlier = None
+        if rates_wanted:
+            # Anything shorter would miss the packets of slow flows.
+            earlier = await self._monitor.read()
+            await asyncio.sleep(self._monitor.window_us / 1e6)
+        snapshot = await self._monitor.read()
+        read_s = time.perf_counter() - begin_s
+        flows = snapshot.flows if instance is None else snapshot.flows.at(instance)
+        speeds = np.zeros(len(flows))
+        if earlier is not None:
+            between_us = max(snapshot.now_us - earlier.now_us, 1)
+            speeds = rates(earlier.flows, flows, between_us / 1e6)
+        return Look(flows, speeds, snapshot.overflow, read_s)
+
+    async def sizes(self, name: str | None = None) -> SizeDistribution:
+        """The distribution of that name, or the configured one. Raises DetectionError."""
+        try:
+            return await asyncio.to_thread(self._find_sizes, name or self._settings.distribution)
+        except SizesError as error:
+            raise DetectionError(str(error)) from None
 
     def _find_sizes(self, name: str) -> SizeDistribution:
         return self._recorder.distribution() if name == LEARNT else find_distribution(name)

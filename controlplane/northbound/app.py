@@ -4,6 +4,8 @@
     GET    /v1/instances
     GET    /v1/flows
     GET    /v1/elephants?detector=&rho=&size=&theta=&distribution=&instance=
+    GET    /v1/population?instance=&distribution=
+                                     the active flows, to plan a move with
     POST   /v1/moves                 202, and where the move is
     GET    /v1/moves
     GET    /v1/moves/{id}?timeline=&wait_s=
@@ -42,6 +44,8 @@ from controlplane.northbound.models import (
     FlowsView,
     InstanceView,
     MoveRequest,
+    PopulationRequest,
+    PopulationView,
     Problem,
     StatusView,
 )
@@ -111,6 +115,9 @@ def _add_views(app: FastAPI, controller: Controller) -> None:
     async def elephants(asked: Annotated[ElephantsRequest, Query()]) -> ElephantsView:
         return await controller.elephants(asked.choice(), asked.instance)
 
+    async def population(asked: Annotated[PopulationRequest, Query()]) -> PopulationView:
+        return await controller.population(asked.instance, asked.distribution)
+
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -118,6 +125,7 @@ def _add_views(app: FastAPI, controller: Controller) -> None:
     app.get("/v1/instances")(instances)
     app.get("/v1/flows")(flows)
     app.get("/v1/elephants")(elephants)
+    app.get("/v1/population")(population)
     app.get("/metrics", include_in_schema=False)(metrics)
 
 

@@ -10,6 +10,7 @@ from controlplane.northbound.models import (
     ElephantsView,
     FlowsView,
     InstanceView,
+    PopulationView,
     StatusView,
 )
 
@@ -36,6 +37,10 @@ class Controller(Protocol):
 
     async def elephants(self, choice: Choice, instance: str | None) -> ElephantsView:
         """The elephants, of all instances or of one. Raises MoveError, too."""
+        ...
+
+    async def population(self, instance: str | None, distribution: str | None) -> PopulationView:
+        """The active flows, of all instances or of one, to plan with. Raises MoveError, too."""
         ...
 
 

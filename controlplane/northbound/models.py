@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from controlplane.detection.choice import Choice
 from controlplane.migration.events import Event
@@ -185,6 +185,50 @@ class ElephantsView(_Frozen):
     """Time to read the registers."""
     choose_ms: float
     """Time to choose among the flows."""
+
+
+class PopulationRequest(_Frozen):
+    """Flows that are asked for, to plan a move of them."""
+
+    instance: str | None = None
+    """Only flows of this instance."""
+    distribution: str | None = Field(default=None, min_length=1)
+    """Of flow sizes: a built-in one, `learnt`, or a file of the controller's; else as
+    configured."""
+
+
+class DistributionView(_Frozen):
+    """A distribution of flow sizes, linear between its points."""
+
+    name: str
+    published: bool
+    points: tuple[tuple[float, float], ...]
+    """(bytes, cumulative share of flows)."""
+
+
+class PastMove(_Frozen):
+    """A move that was made, by what it cost."""
+
+    flows: int
+    downtime_ms: float
+
+
+class PopulationView(_Frozen):
+    """The active flows as planning needs them: one value a flow in each field."""
+
+    instance: str | None
+    """Only flows of this instance."""
+    bytes: tuple[int, ...]
+    """That the flow has sent."""
+    bytes_per_s: tuple[float, ...]
+    ended: tuple[bool, ...]
+    window_ms: float
+    """Flows seen for so long count as active."""
+    overflow: int
+    """Packets whose flow found no free slot, since the switch started."""
+    distribution: DistributionView
+    moves: tuple[PastMove, ...]
+    """The moves of this controller that all went well."""
 
 
 class Problem(_Frozen):

@@ -101,6 +101,12 @@ BUILTIN = {
 }
 """By the names that commands take."""
 
+PAPER_BITS_PER_S = 10e9
+"""The load in all of them."""
+
+ACTIVE_FLOWS = {"web-search": 142.3, "cache": 364.0, "wan": 955.4, "wan-light": 955.4}
+"""Flows seen within 100 ms on each, on average (paper §4.2)."""
+
 _MB = 1e6
 
 DEFINITIONS = {

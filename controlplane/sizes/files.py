@@ -21,7 +21,7 @@ from controlplane.sizes.builtin import BUILTIN
 from controlplane.sizes.capture_file import is_capture
 from controlplane.sizes.distribution import SizeDistribution, SizesError
 from controlplane.sizes.estimate import estimate
-from controlplane.sizes.pcap import flow_sizes
+from controlplane.sizes.pcap import captured_flows
 from controlplane.sizes.units import parse_size
 
 _COLUMN = "bytes"
@@ -42,8 +42,8 @@ def read_distribution(path: Path) -> SizeDistribution:
     """The distribution in a file of any of the three kinds. Raises SizesError."""
     try:
         if is_capture(path):
-            ended, live = flow_sizes(path)
-            return estimate(str(path), ended, live)
+            flows = captured_flows(path)
+            return estimate(str(path), flows.ended, flows.live)
         lines = list(_lines(path))
     except OSError as error:
         raise SizesError(f"{path}: {error.strerror or error}") from None

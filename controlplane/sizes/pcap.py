@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +48,31 @@ class _Packet(NamedTuple):
     """Of TCP; 0 for others."""
 
 
+class Captured(NamedTuple):
+    """The flows of a capture."""
+
+    ended: npt.NDArray[np.int64]
+    """Bytes of those that have ended."""
+    live: npt.NDArray[np.int64]
+    """Bytes so far of those that go on when the capture ends."""
+    flow_s: float
+    """Sum of the times from the first packet of a flow to its last."""
+    span_s: float
+    """From the first packet to the last."""
+
+    def live_flows(self) -> float:
+        """How many were under way at a time, on average; 0 where all came at once."""
+        return self.flow_s / self.span_s if self.span_s > 0 else 0.0
+
+    def bytes_per_s(self) -> float:
+        """Of all flows together; 0 where all came at once."""
+        total = int(self.ended.sum()) + int(self.live.sum())
+        return total / self.span_s if self.span_s > 0 else 0.0
+
+
 @dataclass(slots=True)
 class _Flow:
+    began_s: float
     size: int = 0
     seen_s: float = 0.0
     fin_low: bool = False
@@ -60,25 +84,25 @@ class _Flow:
         return self.reset or (self.fin_low and self.fin_high)
 
 
-def flow_sizes(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Bytes of the flows that have ended, and of those that go on when the capture ends.
+def captured_flows(path: Path) -> Captured:
+    """The flows in a capture.
 
     Frames that are not IP are passed over. Raises SizesError and OSError.
     """
     flows: dict[tuple[_End, _End, int], _Flow] = {}
-    ended: list[int] = []
-    now_s = 0.0
+    ended: list[_Flow] = []
+    begin_s, now_s = inf, 0.0
     for frame in frames(path):
         packet = _parse(frame)
         if packet is None:
             continue
-        now_s = max(now_s, frame.time_s)
+        begin_s, now_s = min(begin_s, frame.time_s), max(now_s, frame.time_s)
         key = packet.low, packet.high, packet.protocol
         flow = flows.get(key)
         if flow is None or _is_another(flow, packet, frame.time_s):
             if flow is not None:
-                ended.append(flow.size)
-            flow = flows[key] = _Flow()
+                ended.append(flow)
+            flow = flows[key] = _Flow(frame.time_s)
         flow.size += frame.size
         flow.seen_s = frame.time_s
         flow.reset |= bool(packet.flags & _RST)
@@ -87,10 +111,15 @@ def flow_sizes(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
             flow.fin_high |= not packet.from_low
     if not flows:
         raise SizesError(f"{path}: has no IP packet")
-    over = {key for key, flow in flows.items() if flow.ended or now_s - flow.seen_s > PAUSE_S}
-    ended += [flows[key].size for key in over]
-    live = [flow.size for key, flow in flows.items() if key not in over]
-    return np.array(ended, np.int64), np.array(live, np.int64)
+    live: list[_Flow] = []
+    for flow in flows.values():
+        (ended if flow.ended or now_s - flow.seen_s > PAUSE_S else live).append(flow)
+    return Captured(
+        np.array([flow.size for flow in ended], np.int64),
+        np.array([flow.size for flow in live], np.int64),
+        sum(max(flow.seen_s - flow.began_s, 0.0) for flow in (*ended, *live)),
+        now_s - begin_s,
+    )
 
 
 def _is_another(flow: _Flow, packet: _Packet, time_s: float) -> bool:

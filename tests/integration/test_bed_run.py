@@ -107,6 +107,13 @@ def test_an_operator_moves_elephants_from_another_terminal(target: str, tmp_path
         assert elephants.returncode == 0, elephants.stderr
         assert json.loads(elephants.stdout)["flows"]
 
+        plan = controlplane(
+            tmp_path, "plan", "--at", "nf1", "--distribution", "web-search", "--json"
+        )
+        assert plan.returncode == 0, plan.stderr
+        found = {each["name"]: each for each in json.loads(plan.stdout)["definitions"]}
+        assert 0 < found["proportion, ρ = 0.35"]["flows_moved"] < found["all-live"]["flows_moved"]
+
         moved = controlplane(tmp_path, "move-elephant", "nf1", "nf2", "--json")
         assert moved.returncode == 0, moved.stderr
         report: dict[str, Any] = json.loads(moved.stdout)

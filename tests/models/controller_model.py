@@ -12,18 +12,24 @@ from migration_model import GROUP, Model, ModelDetector
 from controlplane.detection.choice import Choice
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
+from controlplane.migration.errors import MoveError
 from controlplane.migration.memory import Memory
 from controlplane.migration.options import Limits
 from controlplane.northbound.controller import ControllerError
 from controlplane.northbound.models import (
+    DistributionView,
     ElephantsView,
     EngineView,
     FlowsView,
     FlowView,
     InstanceView,
+    PastMove,
+    PopulationView,
     StatusView,
     SwitchView,
 )
+from controlplane.sizes.distribution import SizesError
+from controlplane.sizes.files import find_distribution
 
 FLOWS = [flow_of(number) for number in range(1, 25)]
 
@@ -83,6 +89,23 @@ class ModelController:
             overflow=3,
             read_ms=1.0,
             choose_ms=0.5,
+        )
+
+    async def population(self, instance: str | None, distribution: str | None) -> PopulationView:
+        try:
+            sizes = find_distribution(distribution or "web-search")
+        except SizesError as error:
+            raise MoveError(str(error)) from None
+        flows = self._flows()
+        return PopulationView(
+            instance=instance,
+            bytes=tuple(flow.bytes for flow in flows),
+            bytes_per_s=(1e6,) * len(flows),
+            ended=tuple(number < 4 for number in range(len(flows))),
+            window_ms=100,
+            overflow=0,
+            distribution=DistributionView(name=sizes.name, published=True, points=sizes.points),
+            moves=(PastMove(flows=10, downtime_ms=15), PastMove(flows=30, downtime_ms=25)),
         )
 
     def _flows(self) -> tuple[FlowView, ...]:

@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 import uvicorn
 from controller_model import model_controller
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, Raw
+from scapy.utils import wrpcap
 from typer.testing import CliRunner
 
 from controlplane.cli import app as cli
@@ -122,6 +126,21 @@ def test_move_as_json_has_the_timeline(address: str) -> None:
             "theta is not for the detector bayes, which takes size and distribution",
         ),
         (
+            ("plan", "--flows", "9"),
+            "--flows and --rate go with SIZES: a controller's flows are known",
+        ),
+        (
+            ("plan", "web-search", "--at", "nf1"),
+            "--at and --distribution are for a controller's flows, not SIZES",
+        ),
+        (
+            ("plan", "--distribution", "/nowhere/sizes"),
+            "/nowhere/sizes: no such file, and no built-in distribution"
+            " (web-search, cache, wan, wan-light)",
+        ),
+        (("plan", "wan", "--draws", "1", "--plot", "/proc/x/plan.png"), "/proc/x/plan.png: "),
+        (("plan", "wan", "--draws", "1", "--plot", "/tmp/plan.xyz"), "/tmp/plan.xyz: Format 'xyz'"),
+        (
             ("elephants", "--detector", "survival", "--size", "3MB"),
             "size is not for the detector survival, which takes theta and distribution",
         ),
@@ -143,7 +162,63 @@ def test_refusals_are_one_line_and_exit_1(
     with pytest.raises(SystemExit) as left:
         cli.main()
     assert left.value.code == 1
-    assert capsys.readouterr().err == f"controlplane: {line}\n"
+    said = capsys.readouterr().err
+    # Some of what the system says, or matplotlib, is not ours.
+    assert said == f"controlplane: {line}\n" or "--plot" in arguments
+    assert said.startswith(f"controlplane: {line}")
+    assert said.count("\n") == 1
+
+
+def test_a_plan_of_the_controllers_flows(address: str) -> None:
+    asked = ("plan", "--northbound", address, "--size", "50", "--draws", "20")
+    made = run_json(*asked, "--seed", "5")
+    assert (made["live_flows"], made["active_flows"], made["seed"]) == (20, 24, 5)
+    # The model's controller has moved 10 flows in 15 ms and 30 in 25.
+    assert (made["costs"]["fixed_ms"], made["costs"]["flow_ms"]) == (10, 0.5)
+    found = {each["name"]: each for each in made["definitions"]}
+    assert list(found) == ["nothing", "size, X = 50 B", "bayes, X = 50 B", "all-live", "everything"]
+    for name, moved in (("nothing", 0), ("size, X = 50 B", 20), ("everything", 24)):
+        assert found[name]["flows_moved"] == moved
+        assert found[name]["downtime_ms"] == (10 + 0.5 * moved if moved else 0)
+    assert [each["name"] for each in made["definitions"] if each["best"]] == ["size, X = 50 B"]
+    text = run(*asked, "--at", "nf1", "--costs", "paper", "--fixed-ms", "2")
+    assert "20 live of 24 active flows, as seen at nf1" in text
+    assert "2 ms + 0.4 ms a flow (as given, and the paper" in text
+
+
+def test_a_plan_of_sizes_and_its_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "out" / "plan.svg"
+    asked = ("--flows", "8", "--rate", "1G", "--rho", "0.5", "--draws", "10")
+    text = run("plan", "cache", *asked, "--plot", str(picture))
+    assert "8 live of" in text
+    assert "sharing 1 Gb/s" in text
+    assert "cache (not published); means of 10 draws" in text
+    assert text.count(" best") == 1
+    assert picture.read_text().rstrip().endswith("</svg>")
+
+
+def test_a_plan_of_a_capture(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcap"
+    packets: list[Packet] = []
+    for number in range(300):
+        packet = (
+            Ether() / IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=number % 30) / Raw(bytes(58))
+        )
+        packet.time = 1000 + number / 100
+        packets.append(packet)
+    wrpcap(str(file), packets)
+    made = run_json("plan", str(file), "--draws", "10")
+    # Thirty flows, each from its first packet until 2.7 s later, within 2.99 s.
+    assert made["live_flows"] == 27
+    assert made["flows"] == "as many as in the capture, sharing 8.027e-05 Gb/s"
+
+
+def test_a_capture_of_one_moment_has_no_rate(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcap"
+    wrpcap(str(file), [Ether() / IP() / UDP()])
+    with pytest.raises(CommandError, match="all packets came at once: say --rate"):
+        CliRunner().invoke(cli.app, ["plan", str(file)], catch_exceptions=False)
+    assert run_json("plan", str(file), "--rate", "1M", "--draws", "1")["live_flows"] == 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,13 @@ from controller_model import ModelController, model_controller
 
 from controlplane.migration.report import MoveReport, MoveState
 from controlplane.northbound.app import create_app
-from controlplane.northbound.models import ElephantsView, EventView, FlowsView, StatusView
+from controlplane.northbound.models import (
+    ElephantsView,
+    EventView,
+    FlowsView,
+    PopulationView,
+    StatusView,
+)
 
 
 @pytest_asyncio.fixture
@@ -42,6 +48,10 @@ async def test_views(http: httpx.AsyncClient) -> None:
     answer = await http.get("/v1/elephants", params={"rho": 0.5, "instance": "nf1"})
     elephants = ElephantsView.model_validate(answer.json())
     assert (elephants.elephants.rho, elephants.instance) == (0.5, "nf1")
+    answer = await http.get("/v1/population", params={"instance": "nf1", "distribution": "wan"})
+    population = PopulationView.model_validate(answer.json())
+    assert (population.instance, population.distribution.name) == ("nf1", "WAN")
+    assert len(population.bytes) == len(population.bytes_per_s) == len(population.ended) == 24
     assert len((await http.get("/v1/instances")).json()) == 2
 
 

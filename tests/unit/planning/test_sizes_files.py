@@ -18,7 +18,7 @@ from scapy.utils import PcapNgWriter, wrpcap
 from controlplane.sizes.builtin import WEB_SEARCH
 from controlplane.sizes.distribution import SizesError
 from controlplane.sizes.files import find_distribution, read_distribution
-from controlplane.sizes.pcap import flow_sizes
+from controlplane.sizes.pcap import captured_flows
 
 
 def write(path: Path, text: str) -> Path:
@@ -141,10 +141,25 @@ def test_a_capture(tmp_path: Path, kind: str) -> None:
             nano=kind == "nanoseconds",
             endianness=">" if kind == "big endian" else "<",
         )
-    ended, live = flow_sizes(file)
+    captured = captured_flows(file)
+    ended, live = captured.ended, captured.live
     assert sorted(ended.tolist()) == ENDED
     assert sorted(live.tolist()) == LIVE
     assert find_distribution(str(file)).largest == max(ENDED)
+
+
+def test_how_many_flows_of_a_capture_are_under_way(tmp_path: Path) -> None:
+    file = tmp_path / "trace"
+    # One flow for four seconds and one for two of them, in four.
+    times = [(10.0, 1), (11.0, 2), (12.0, 1), (13.0, 2), (14.0, 1)]
+    wrpcap(str(file), [at(time, tcp(end, "A", 200)) for time, end in times])
+    captured = captured_flows(file)
+    assert captured.flow_s == pytest.approx(6)
+    assert captured.live_flows() == pytest.approx(1.5)
+    assert captured.bytes_per_s() == pytest.approx(250)
+    wrpcap(str(file), [at(10.0, tcp(1, "A", 200))])
+    captured = captured_flows(file)
+    assert (captured.live_flows(), captured.bytes_per_s()) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +172,7 @@ def test_a_capture(tmp_path: Path, kind: str) -> None:
 def test_other_links(tmp_path: Path, case: str, packet: Packet, size: int) -> None:
     file = tmp_path / case
     wrpcap(str(file), [packet])
-    assert flow_sizes(file)[1].tolist() == [size]
+    assert captured_flows(file).live.tolist() == [size]
 
 
 def test_frames_that_were_cut_count_whole(tmp_path: Path) -> None:
@@ -165,7 +180,7 @@ def test_frames_that_were_cut_count_whole(tmp_path: Path) -> None:
     packet = Ether(bytes(tcp(1, "A", 1500))[:60])
     packet.wirelen = 1500
     wrpcap(str(file), [packet])
-    assert flow_sizes(file)[1].tolist() == [1500]
+    assert captured_flows(file).live.tolist() == [1500]
 
 
 def test_a_capture_that_is_still_being_written(tmp_path: Path) -> None:
@@ -173,7 +188,7 @@ def test_a_capture_that_is_still_being_written(tmp_path: Path) -> None:
     wrpcap(str(whole), PACKETS)
     part = tmp_path / "part"
     part.write_bytes(whole.read_bytes()[:-20])
-    assert sum(map(len, flow_sizes(part))) == sum(map(len, flow_sizes(whole))) - 1
+    assert sum(map(len, captured_flows(part)[:2])) == sum(map(len, captured_flows(whole)[:2])) - 1
 
 
 def test_captures_without_flows(tmp_path: Path) -> None:
