@@ -16,6 +16,7 @@ from controlplane.detection.filter_api import ElephantDetector
 from controlplane.detection.fit import FlowTable
 from controlplane.detection.learner import Learner
 from controlplane.detection.monitor import Counters, FlowMonitor
+from controlplane.detection.nf_monitor import NfMonitor
 from controlplane.detection.recorder import FlowRecorder
 from controlplane.detection.registry import Rule
 from controlplane.migration.engine import Engine
@@ -75,7 +76,13 @@ class LiveController:
         self._monitor = FlowMonitor(reader, counters, window_us)
         recorder = FlowRecorder(window_us)
         self._detector = ElephantDetector(
-            self._monitor, config.detection, recorder=recorder, move_s=self._move_s
+            self._monitor,
+            config.detection,
+            counting_nfs=NfMonitor(
+                {instance.id: clients[instance.name] for instance in config.instances}, window_us
+            ),
+            recorder=recorder,
+            move_s=self._move_s,
         )
         self._learner = Learner(
             self._monitor, recorder, config.detection.learn_every_s, self._is_busy
@@ -111,7 +118,7 @@ class LiveController:
     async def instances(self) -> tuple[InstanceView, ...]:
         """The instances, each as it says itself. Raises ControllerError."""
         owned, drained = Counter[int](), Counter[int]()
-        with _told_by_the_switch():
+        with _told():
             for group in self._config.groups:
                 for bucket in (await self._switch.read_buckets(group.id)).values():
                     owned[bucket.owner] += 1
@@ -160,7 +167,7 @@ class LiveController:
 
     async def flows(self) -> FlowsView:
         """The active flows, largest first. Raises ControllerError."""
-        with _told_by_the_switch():
+        with _told():
             snapshot = await self._monitor.read()
         flows = self._views(snapshot.flows.largest_first())
         return FlowsView(flows=flows, overflow=snapshot.overflow)
@@ -169,7 +176,7 @@ class LiveController:
         """The elephants, of all instances or of one. Raises ControllerError and MoveError."""
         number = None if instance is None else self._number(instance)
         rule = await _rule(self._detector, choice)
-        with _told_by_the_switch():
+        with _told():
             found = await self._detector.filter_channel(number, rule)
         return ElephantsView(
             elephants=found.choice,
@@ -180,6 +187,7 @@ class LiveController:
             live_bytes=found.live_bytes,
             overflow=found.overflow,
             read_ms=round(found.read_s * 1e3, 3),
+            nf_cpu_ms=None if found.nf_cpu_s is None else round(found.nf_cpu_s * 1e3, 3),
             choose_ms=round(found.choose_s * 1e3, 3),
         )
 
@@ -190,7 +198,7 @@ class LiveController:
             sizes = await self._detector.sizes(distribution)
         except DetectionError as error:
             raise MoveError(str(error)) from None
-        with _told_by_the_switch():
+        with _told():
             seen = await self._detector.look(number, rates_wanted=True)
         return PopulationView(
             instance=instance,
@@ -268,7 +276,7 @@ class _EngineDetector:
         """The live elephants at an instance. Raises MoveError."""
         try:
             found = await self._detector.filter_channel(instance, rule)
-        except SwitchError as error:
+        except (SwitchError, SouthboundError) as error:
             raise MoveError(f"the elephants cannot be detected: {error}", conflict=True) from error
         return Selection(found.flows, found.active_flows)
 
@@ -291,9 +299,9 @@ def members_of(config: Config, clients: Mapping[str, InstanceClient]) -> dict[st
 
 
 @contextmanager
-def _told_by_the_switch() -> Generator[None]:
-    """Turns what the switch does not tell into ControllerError."""
+def _told() -> Generator[None]:
+    """Turns what the switch or an instance does not tell into ControllerError."""
     try:
         yield
-    except (SwitchError, MoveError) as error:
+    except (SwitchError, SouthboundError, MoveError) as error:
         raise ControllerError(str(error)) from error

@@ -23,6 +23,7 @@ from controlplane.cli.options import (
     DetectorOption,
     DistributionOption,
     EarlyReleaseOption,
+    EdmOption,
     GuaranteeOption,
     JsonOption,
     KeepAtOption,
@@ -129,13 +130,14 @@ def elephants(
     size: SizeOption = None,
     theta: ThetaOption = None,
     distribution: DistributionOption = None,
+    edm: EdmOption = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="INSTANCE", help="Only flows of this one.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the flows that move-elephant would move."""
-    choice = elephant_choice(detector, rho, size, theta, distribution)
+    choice = elephant_choice(detector, rho, size, theta, distribution, edm)
     with Northbound(northbound) as controller:
         view = controller.elephants(ElephantsRequest(**choice, instance=at))
     _print(view, render.elephants(view), as_json=as_json)
@@ -243,6 +245,7 @@ def move_elephant(
     size: SizeOption = None,
     theta: ThetaOption = None,
     distribution: DistributionOption = None,
+    edm: EdmOption = None,
     parallelize: ParallelizeOption = True,
     early_release: EarlyReleaseOption = True,
     wait: WaitOption = True,
@@ -259,7 +262,7 @@ def move_elephant(
         keep_at=keep_at,
         parallelize=parallelize,
         early_release=early_release,
-        **elephant_choice(detector, rho, size, theta, distribution),
+        **elephant_choice(detector, rho, size, theta, distribution, edm),
     )
     _move(northbound, asked, wait=wait, drain=wait_drain, as_json=as_json)
 

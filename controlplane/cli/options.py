@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controlplane.detection.choice import LEARNT, DetectorName
+from controlplane.detection.choice import LEARNT, DetectorName, Edm
 from controlplane.migration.options import Guarantee, KeepAt
 from controlplane.sizes.builtin import BUILTIN
 from controlplane.sizes.units import parse_size
@@ -96,6 +96,12 @@ DistributionOption = Annotated[
         show_default=_CONFIGURED,
     ),
 ]
+EdmOption = Annotated[
+    Edm | None,
+    typer.Option(
+        "--edm", help="Who counts the bytes: the switch, or the NF.", show_default=_CONFIGURED
+    ),
+]
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SRC", help="Instance that the flows leave.")
 ]
@@ -135,6 +141,7 @@ def elephant_choice(
     size: float | None,
     theta: float | None,
     distribution: str | None,
+    edm: Edm | None,
 ) -> dict[str, Any]:
     """The fields of `Choice`."""
     return {
@@ -143,4 +150,5 @@ def elephant_choice(
         "size": size,
         "theta": theta,
         "distribution": controllers_path(distribution),
+        "edm": edm,
     }

@@ -162,9 +162,11 @@ def elephants(view: ElephantsView) -> RenderableType:
         "",
     )
     _flow_rows(table, view.flows)
+    cpu_ms = view.nf_cpu_ms
+    of_the_nf = "" if cpu_ms is None else f" ({cpu_ms:.2f} ms of it the NF's processor)"
     note = (
         f"{size(total)} of {size(view.live_bytes)} ({share:.0f} %), {view.elephants.described()}; "
-        f"{view.active_flows:,} active flows read in {view.read_ms:.1f} ms, "
+        f"{view.active_flows:,} active flows read in {view.read_ms:.1f} ms{of_the_nf}, "
         f"chosen among in {view.choose_ms:.1f} ms"
     )
     return Group(table, Text(note), *_overflow(view.overflow))

@@ -28,6 +28,15 @@ class DetectorName(StrEnum):
     """Those that will outlive the move with a chance of θ, by the distribution and their rate."""
 
 
+class Edm(StrEnum):
+    """Who counts the bytes of flows: where the elephant detection module has its monitor."""
+
+    SWITCH = "switch"
+    """Its registers."""
+    NF = "nf"
+    """The instances themselves (paper §3.1)."""
+
+
 class DetectionError(Exception):
     """What is asked for does not fit, or is not known. One line."""
 
@@ -56,6 +65,9 @@ class Choice(BaseModel):
     distribution: _Name | None = None
     """Of *bayes* and *survival*: a built-in one, `learnt`, or a file of the controller's."""
 
+    edm: Edm | None = None
+    """Who counts the bytes."""
+
     def described(self) -> str:
         """`bayes, X = 3 MB, sizes: learnt`: what is set."""
         parts = [self.detector or "as configured"]
@@ -67,6 +79,8 @@ class Choice(BaseModel):
             parts.append(f"θ = {self.theta:g}")
         if self.distribution is not None:
             parts.append(f"sizes: {self.distribution}")
+        if self.edm is Edm.NF:
+            parts.append("counted by the NF")
         return ", ".join(parts)
 
 
@@ -90,6 +104,9 @@ class Settings(BaseModel):
     distribution: _Name = LEARNT
     """Of flow sizes: built in (`web-search`, `cache`, `wan`, `wan-light`), `learnt`, or a file,
     relative to the topology file."""
+
+    edm: Edm = Edm.SWITCH
+    """Who counts the bytes of flows."""
 
     learn_every_s: PositiveFloat | None = 10
     """How often the switch is asked which flows have ended, for the learnt distribution;

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from controlplane.detection.choice import LEARNT, Choice, DetectionError, Settings
+from controlplane.detection.choice import LEARNT, Choice, DetectionError, Edm, Settings
 from controlplane.detection.fit import FlowTable
-from controlplane.detection.monitor import FlowMonitor
+from controlplane.detection.monitor import FlowMonitor, FlowSource
 from controlplane.detection.rates import rates
 from controlplane.detection.recorder import FlowRecorder
 from controlplane.detection.registry import Rule, make_rule
@@ -44,7 +44,9 @@ class Filter:
     overflow: int
     """Packets that were not counted since the switch started, for want of a slot."""
     read_s: float
-    """Time to read the flow information table; where it is read twice, with the time between."""
+    """Time to read who has what; where that is done twice, with the time between."""
+    nf_cpu_s: float | None
+    """Time of the instances' processors that it took; none where they were not asked."""
     choose_s: float
     """Time to choose among the flows."""
 
@@ -60,6 +62,8 @@ class Look:
     """Packets that were not counted since the switch started, for want of a slot."""
     read_s: float
     """Time that it took."""
+    nf_cpu_s: float | None
+    """Time of the instances' processors that it took; none where they were not asked."""
 
 
 class ElephantDetector:
@@ -70,15 +74,19 @@ class ElephantDetector:
         monitor: FlowMonitor,
         settings: Settings | None = None,
         *,
+        counting_nfs: FlowSource | None = None,
         recorder: FlowRecorder | None = None,
         move_s: Callable[[], float] | None = None,
     ) -> None:
         """`settings` hold where nothing else is asked for.
 
+        `monitor` is the switch's and `counting_nfs` the instances', where those can be asked;
         `recorder` knows the learnt distribution; `move_s` tells how long moves take, in
         seconds.
         """
-        self._monitor = monitor
+        self._sources: dict[Edm, FlowSource] = {Edm.SWITCH: monitor}
+        if counting_nfs is not None:
+            self._sources[Edm.NF] = counting_nfs
         self._settings = settings or Settings()
         self._recorder = recorder or FlowRecorder(monitor.window_us)
         self._move_s = move_s or (lambda: self._settings.move_ms / 1e3)
@@ -97,10 +105,11 @@ class ElephantDetector:
     async def filter_channel(self, instance: int | None, rule: Rule | None = None) -> Filter:
         """Asks for the elephants at an instance, or at all of them.
 
-        Without a `rule` it is the configured one. Raises SwitchError and DetectionError.
+        Without a `rule` it is the configured one. Raises SwitchError, SouthboundError and
+        DetectionError.
         """
         rule = rule or await self.rule()
-        seen = await self.look(instance, rates_wanted=rule.needs_rates)
+        seen = await self.look(instance, rates_wanted=rule.needs_rates, edm=rule.choice.edm)
         flows = seen.flows
         begin_s = time.perf_counter()
         elephants = rule.select(flows, seen.bytes_per_s)
@@ -114,28 +123,38 @@ class ElephantDetector:
             live_bytes=int(live.bytes.sum()),
             overflow=seen.overflow,
             read_s=seen.read_s,
+            nf_cpu_s=seen.nf_cpu_s,
             choose_s=time.perf_counter() - begin_s,
         )
 
-    async def look(self, instance: int | None, *, rates_wanted: bool) -> Look:
+    async def look(
+        self, instance: int | None, *, rates_wanted: bool, edm: Edm | None = None
+    ) -> Look:
         """Looks at the flows at an instance, or at all of them; twice where rates are wanted.
 
-        Raises SwitchError.
+        Raises SwitchError, SouthboundError and DetectionError.
         """
+        edm = edm or self._settings.edm
+        if edm not in self._sources:
+            raise DetectionError("there are no instances that could be asked for their flows")
+        source = self._sources[edm]
         begin_s = time.perf_counter()
         earlier = None
         if rates_wanted:
             # Anything shorter would miss the packets of slow flows.
-            earlier = await self._monitor.read()
-            await asyncio.sleep(self._monitor.window_us / 1e6)
-        snapshot = await self._monitor.read()
+            earlier = await source.read(instance)
+            await asyncio.sleep(source.window_us / 1e6)
+        snapshot = await source.read(instance)
         read_s = time.perf_counter() - begin_s
-        flows = snapshot.flows if instance is None else snapshot.flows.at(instance)
+        flows = snapshot.flows
         speeds = np.zeros(len(flows))
         if earlier is not None:
             between_us = max(snapshot.now_us - earlier.now_us, 1)
             speeds = rates(earlier.flows, flows, between_us / 1e6)
-        return Look(flows, speeds, snapshot.overflow, read_s)
+        nf_cpu_s = snapshot.nf_cpu_s
+        if nf_cpu_s is not None and earlier is not None:
+            nf_cpu_s += earlier.nf_cpu_s or 0.0
+        return Look(flows, speeds, snapshot.overflow, read_s, nf_cpu_s)
 
     async def sizes(self, name: str | None = None) -> SizeDistribution:
         """The distribution of that name, or the configured one. Raises DetectionError."""

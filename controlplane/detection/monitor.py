@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controlplane.detection.clock import SwitchClock
@@ -40,6 +40,21 @@ class Snapshot:
     """Packets that were not counted since the switch started: their flow found no free slot."""
     read_s: float
     """How long it took to read and decode."""
+    nf_cpu_s: float | None = None
+    """Time of the instances' processors that it took; none where they were not asked."""
+
+
+class FlowSource(Protocol):
+    """Who counts the bytes of flows."""
+
+    @property
+    def window_us(self) -> int:
+        """How long a flow is active after its last packet."""
+        ...
+
+    async def read(self, instance: int | None = None) -> Snapshot:
+        """The active flows of an instance, or of all. Raises SwitchError or SouthboundError."""
+        ...
 
 
 class FlowMonitor:
@@ -65,9 +80,12 @@ class FlowMonitor:
         """The switch's activity window."""
         return self._window_us
 
-    async def read(self) -> Snapshot:
-        """The active flows. Raises SwitchError."""
-        return await self._read(self._window_us)
+    async def read(self, instance: int | None = None) -> Snapshot:
+        """The active flows of an instance, or of all. Raises SwitchError."""
+        snapshot = await self._read(self._window_us)
+        if instance is None:
+            return snapshot
+        return replace(snapshot, flows=snapshot.flows.at(instance))
 
     async def read_all(self) -> Snapshot:
         """All that the table says, also of flows that are not active. Raises SwitchError."""

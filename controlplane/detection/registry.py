@@ -85,12 +85,13 @@ def complete(choice: Choice, settings: Settings) -> Choice:
     """
     name = choice.detector or settings.detector
     takes = DETECTORS[name].takes
-    asked = choice.model_dump(exclude_none=True, exclude={"detector"})
+    asked = choice.model_dump(exclude_none=True, exclude={"detector", "edm"})
     for field in asked:
         if field not in takes:
             what = f"which takes {' and '.join(takes)}" if takes else "which takes no parameter"
             raise DetectionError(f"{field} is not for the detector {name}, {what}")
-    return Choice(detector=name, **{field: getattr(settings, field) for field in takes} | asked)
+    given = {field: getattr(settings, field) for field in takes} | asked
+    return Choice(detector=name, edm=choice.edm or settings.edm, **given)
 
 
 def make_rule(choice: Choice, settings: Settings, find_sizes: FindSizes, move_s: float) -> Rule:

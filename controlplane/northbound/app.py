@@ -3,7 +3,7 @@
     GET    /v1/status
     GET    /v1/instances
     GET    /v1/flows
-    GET    /v1/elephants?detector=&rho=&size=&theta=&distribution=&instance=
+    GET    /v1/elephants?detector=&rho=&size=&theta=&distribution=&edm=&instance=
     GET    /v1/population?instance=&distribution=
                                      the active flows, to plan a move with
     POST   /v1/moves                 202, and where the move is

@@ -182,7 +182,9 @@ class ElephantsView(_Frozen):
     overflow: int
     """Packets whose flow found no free slot, since the switch started."""
     read_ms: float
-    """Time to read the registers."""
+    """Time to read the registers, or to ask the instances."""
+    nf_cpu_ms: float | None = None
+    """Time of the instances' processors that it took, where they count the bytes."""
     choose_ms: float
     """Time to choose among the flows."""
 

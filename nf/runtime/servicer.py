@@ -54,9 +54,12 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
         """The flows as they are now; the calls in between do not change the list."""
         states = list(self._instance.table.states())
         for first in range(0, len(states), _LIST_PIECE):
+            begin_s = time.thread_time()
             now_us = self._instance.clock.now_us()
             piece = states[first : first + _LIST_PIECE]
-            yield pb.FlowList(flows=[_summary(state, now_us) for state in piece])
+            message = pb.FlowList(flows=[_summary(state, now_us) for state in piece])
+            message.cpu_seconds = time.thread_time() - begin_s
+            yield message
 
     async def GetPerflow(  # noqa: N802
         self, request: pb.GetPerflowRequest, context: _Context

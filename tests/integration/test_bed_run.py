@@ -129,6 +129,43 @@ def test_an_operator_moves_elephants_from_another_terminal(target: str, tmp_path
     assert wait_until_gone(before) == set()
 
 
+def test_the_instance_counts_what_the_switch_counts(target: str, tmp_path: Path) -> None:
+    def look(edm: str) -> tuple[dict[str, int], float | None]:
+        arguments = ("--edm", edm, "--detector", "all-live", "--at", "nf1", "--json")
+        asked = controlplane(tmp_path, "elephants", *arguments)
+        assert asked.returncode == 0, asked.stderr
+        found: dict[str, Any] = json.loads(asked.stdout)
+        assert found["elephants"]["edm"] == edm
+        return {flow["flow"]: flow["bytes"] for flow in found["flows"]}, found["nf_cpu_ms"]
+
+    with running(tmp_path, "--target", target):
+        # The load's flows differ in length; those that all three looks see have gone on.
+        exact = compared = 0
+        deadline = time.monotonic() + START_S
+        while compared < 20:
+            assert time.monotonic() < deadline, compared
+            (before, no_cpu_ms), (counted, cpu_ms), (after, _) = map(
+                look, ("switch", "nf", "switch")
+            )
+            assert no_cpu_ms is None
+            assert cpu_ms is not None
+            assert cpu_ms > 0
+            for flow in before.keys() & counted.keys() & after.keys():
+                # Where the switch took a flow for over in a pause, it has begun anew.
+                assert counted[flow] >= before[flow]
+                compared += 1
+                exact += counted[flow] <= after[flow]
+        assert exact > compared / 2
+
+        moved = controlplane(tmp_path, "move-elephant", "nf1", "nf2", "--edm", "nf", "--json")
+        assert moved.returncode == 0, moved.stderr
+        report: dict[str, Any] = json.loads(moved.stdout)
+        assert report["elephants"]["edm"] == "nf"
+        assert report["flows"]["moved"] > 0
+        assert report["flows"]["rolled_back"] == 0
+        assert json.loads((tmp_path / "load.json").read_text())["errors"] == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_however_it_is_ended_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
     before = network_namespaces()

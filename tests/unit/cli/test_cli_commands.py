@@ -99,7 +99,9 @@ def test_a_detector_is_chosen_for_a_move(address: str) -> None:
         "size": 2.5e6,
         "theta": None,
         "distribution": "wan",
+        "edm": "switch",
     }
+    assert "counted by the NF" in run("elephants", "--edm", "nf", "--northbound", address)
 
 
 def test_move_as_json_has_the_timeline(address: str) -> None:

@@ -93,6 +93,9 @@ async def test_flows_are_listed(nf1: End) -> None:
     assert one[:3] == (FLOWS[0], 2, 54 + 57)
     assert (one.ended, other.ended) == (False, True)
     assert 0 <= one.idle_s < 10
+    listing = await nf1.client.count_flows()
+    assert [flow.flow for flow in listing.flows] == [FLOWS[0], FLOWS[1]]
+    assert 0 < listing.cpu_s < 1
 
 
 async def test_many_flows_are_listed_in_pieces(nf1: End) -> None:
