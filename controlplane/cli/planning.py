@@ -58,7 +58,7 @@ FlowsOption = Annotated[
     typer.Option(
         "--flows",
         min=1,
-        max=1_000_000,
+        max=100_000,
         help="Live flows at a time.",
         show_default=f"as in the paper or in the capture, else {_FLOWS}",
     ),

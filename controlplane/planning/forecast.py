@@ -160,5 +160,7 @@ def _chooser(
     for _ in range(_SETTLING):
         choose = rule(move_ms / 1e3)
         flows = float(np.mean([len(choose(draw)) for draw in some]))
-        move_ms = (move_ms + costs.downtime_ms(flows)) / 2
+        # Not the downtime, which is nothing for no flow: what is asked is how long a flow
+        # that is moved would take.
+        move_ms = (move_ms + costs.fixed_ms + costs.flow_ms * flows) / 2
     return rule(move_ms / 1e3)

@@ -226,6 +226,14 @@ def test_survival_asks_for_the_move_that_it_makes() -> None:
     assert long.forecasts[1].moved == 0
 
 
+def test_survival_moves_the_fewer_the_surer_it_is_to_be() -> None:
+    choices = definitions((), (), (0.05, 0.1, 0.5, 0.9))
+    for flows in (3, 30, 300):
+        made = plan(Steady(WAN, flows, 1.25e9), choices, MEASURED, draws=50, seed=SEED)
+        moved = [each.moved for each in made.forecasts[1:5]]
+        assert moved == sorted(moved, reverse=True), flows
+
+
 def test_the_same_seed_makes_the_same_plan() -> None:
     population = Steady(WEB_SEARCH, 20, 1e9)
     choices = definitions((0.3,), (1e6,), (0.5,))
