@@ -129,9 +129,10 @@ LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),-
 run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
 
-demo: setup  ## Move all flows, then elephants (TARGET, DURATION, SCALE, RATE, SEED, GUARANTEE, KEEP_AT).
+demo: setup  ## Move all flows, then elephants (TARGET, DURATION, SCALE, RATE, SEED, GUARANTEE, KEEP_AT, STRATEGIES).
 	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS) \
-	    $(if $(GUARANTEE),--guarantee $(GUARANTEE)) $(if $(KEEP_AT),--keep-at $(KEEP_AT))
+	    $(if $(GUARANTEE),--guarantee $(GUARANTEE)) $(if $(KEEP_AT),--keep-at $(KEEP_AT)) \
+	    $(if $(STRATEGIES),--trials $(STRATEGIES))
 
 ROUNDS ?= 200
 

@@ -72,7 +72,7 @@ class Comparison:
 
 def table(comparison: Comparison) -> Table:
     """The comparison as a table for the terminal."""
-    strategies = [name for name in (NONE, MOVE, MOVE_ELEPHANT) if name in comparison.findings]
+    strategies = list(comparison.findings)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     shown.add_column("")
     for name in strategies:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[1]
 _STRATEGIES = ("none", "move", "move-elephant")
+_OTHERS = ("dist", "split-merge", "drain", "all-live")
+_ALSO_CALLED = {"opennf": "move", "uhaul": "move-elephant"}
 _LEAST_DURATION_S = 4.0
 # The number of flows rises for some seconds; the move comes when it has nearly settled.
 _MOVE_WINDOW = (0.5, 0.6)
@@ -46,10 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trials",
         nargs="+",
-        choices=_STRATEGIES,
+        type=lambda name: _ALSO_CALLED.get(name, name),
+        choices=(*_STRATEGIES, *_OTHERS),
         default=_STRATEGIES,
         metavar="STRATEGY",
-        help="which to run: none, move, move-elephant",
+        help=f"which to run: {', '.join((*_STRATEGIES, *_OTHERS))}; opennf is move, uhaul is"
+        " move-elephant (none, move, move-elephant)",
     )
     parser.add_argument(
         "--guarantee",
@@ -60,8 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-at",
         choices=["controller", "destination"],
-        default="controller",
-        help="where packets wait meanwhile (%(default)s)",
+        help="where packets wait meanwhile (where the strategy keeps them)",
     )
     parser.add_argument("--out", type=Path, default=_ROOT / "out", help="where results go")
     parser.add_argument("--run-directory", type=Path, default=_ROOT / ".run" / "demo")
@@ -190,10 +193,11 @@ def _outcome(trial: Trial) -> str:
     strategy = trial.options.strategy
     if trial.move is None:
         return f"{'no move' if strategy == 'none' else strategy}: {len(trial.load.flows)} flows"
-    flows = trial.move["flows"]
+    flows, downtime_ms = trial.move["flows"], trial.move["downtime_ms"]
+    took = "" if downtime_ms is None else f" in {downtime_ms:.1f} ms"
     return (
         f"{strategy}: {len(trial.load.flows)} flows, {flows['moved']} of "
-        f"{flows['selected']} chosen moved in {trial.move['downtime_ms']:.1f} ms"
+        f"{flows['selected']} chosen moved{took}"
     )
 
 

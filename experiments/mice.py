@@ -45,7 +45,7 @@ def mice_met(trials: Iterable[Trial], elephant_bytes: float) -> set[int]:
 
 
 def _move_s(trial: Trial) -> float:
-    return trial.move["downtime_ms"] / 1e3 if trial.move is not None else 0.0
+    return ((trial.move or {}).get("downtime_ms") or 0.0) / 1e3
 
 
 def mice_times(load: LoadRecord, numbers: set[int]) -> MiceTimes:

@@ -95,4 +95,6 @@ def _draw_completions(axes: Axes, trial: Trial, elephant_bytes: float) -> None:
 def _mark_move(axes: Axes, trial: Trial) -> None:
     if trial.move is not None:
         begin = trial.asked_at - trial.load.started
-        axes.axvspan(begin, begin + trial.move["downtime_ms"] / 1e3, color="tab:red", alpha=0.3)
+        axes.axvspan(
+            begin, begin + (trial.move["downtime_ms"] or 0.0) / 1e3, color="tab:red", alpha=0.3
+        )

@@ -32,13 +32,13 @@ class TrialOptions:
     """What is done in a trial."""
 
     strategy: str
-    """`none`, `move` or `move-elephant`."""
+    """`none`, or the kind of a MoveRequest."""
 
     guarantee: str = "loss-free"
     """What is promised to the packets of moved flows: as in a MoveRequest."""
 
-    keep_at: str = "controller"
-    """Where packets wait: as in a MoveRequest."""
+    keep_at: str | None = None
+    """Where packets wait: as in a MoveRequest; None: where the strategy keeps them."""
 
     load: LoadOptions
     """The traffic."""

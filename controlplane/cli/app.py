@@ -32,14 +32,17 @@ from controlplane.cli.options import (
     RhoOption,
     SizeOption,
     SourceArgument,
+    StrategyName,
+    StrategyOption,
     ThetaOption,
     WaitDrainOption,
     WaitOption,
     elephant_choice,
 )
 from controlplane.cli.shell import open_shell
-from controlplane.migration.options import Guarantee, KeepAt, Kind, Scope
+from controlplane.migration.options import Guarantee, Kind, Scope
 from controlplane.migration.report import MoveState
+from controlplane.migration.strategy import BY_NAME
 from controlplane.northbound.models import ElephantsRequest, MoveRequest
 
 app = typer.Typer(
@@ -211,17 +214,18 @@ def move(
     source: SourceArgument,
     destination: DestinationArgument,
     northbound: NorthboundOption,
+    strategy: StrategyOption = StrategyName.OPENNF,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
-    keep_at: KeepAtOption = KeepAt.CONTROLLER,
+    keep_at: KeepAtOption = None,
     parallelize: ParallelizeOption = True,
-    early_release: EarlyReleaseOption = True,
+    early_release: EarlyReleaseOption = None,
     wait: WaitOption = True,
     wait_drain: WaitDrainOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move all flows of SRC to DST, as OpenNF does."""
+    """Move the flows of SRC to DST: all, as OpenNF does, or as another strategy does."""
     asked = MoveRequest(
-        kind=Kind.MOVE,
+        kind=BY_NAME[strategy].kind,
         source=source,
         destination=destination,
         guarantee=guarantee,
@@ -239,7 +243,7 @@ def move_elephant(
     northbound: NorthboundOption,
     scope: Annotated[Scope, typer.Option(help="Which state is moved.")] = Scope.PER_FLOW,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
-    keep_at: KeepAtOption = KeepAt.CONTROLLER,
+    keep_at: KeepAtOption = None,
     detector: DetectorOption = None,
     rho: RhoOption = None,
     size: SizeOption = None,
@@ -247,7 +251,7 @@ def move_elephant(
     distribution: DistributionOption = None,
     edm: EdmOption = None,
     parallelize: ParallelizeOption = True,
-    early_release: EarlyReleaseOption = True,
+    early_release: EarlyReleaseOption = None,
     wait: WaitOption = True,
     wait_drain: WaitDrainOption = False,
     as_json: JsonOption = False,

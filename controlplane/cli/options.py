@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,17 @@ def share_argument(text: str) -> float:
     if not 0 < share <= 1:
         raise typer.BadParameter(f"{text!r} is no share, above 0 and at most 1")
     return share
+
+
+class StrategyName(StrEnum):
+    """The strategies by the names that operators know them by."""
+
+    UHAUL = "uhaul"
+    OPENNF = "opennf"
+    DIST = "dist"
+    SPLIT_MERGE = "split-merge"
+    DRAIN = "drain"
+    ALL_LIVE = "all-live"
 
 
 NorthboundOption = Annotated[
@@ -112,13 +124,29 @@ GuaranteeOption = Annotated[
     Guarantee, typer.Option("--guarantee", help="What is promised to packets of moved flows.")
 ]
 KeepAtOption = Annotated[
-    KeepAt, typer.Option("--keep-at", help="Where packets wait while the state moves.")
+    KeepAt | None,
+    typer.Option(
+        "--keep-at",
+        help="Where packets wait while the state moves.",
+        show_default="where the strategy keeps them",
+    ),
+]
+StrategyOption = Annotated[
+    StrategyName,
+    typer.Option(
+        "--strategy", help="Which flows move, and how; uhaul is move-elephant with its defaults."
+    ),
 ]
 ParallelizeOption = Annotated[
     bool, typer.Option(help="Put each state as it is got, instead of all gets first.")
 ]
 EarlyReleaseOption = Annotated[
-    bool, typer.Option(help="Release each flow when its state is in place, not when all are.")
+    bool | None,
+    typer.Option(
+        "--early-release/--no-early-release",
+        help="Release each flow when its state is in place, not when all are.",
+        show_default="as the strategy does",
+    ),
 ]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Wait until all that is selected is moved.")

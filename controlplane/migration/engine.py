@@ -19,7 +19,7 @@ from controlplane.migration.events import EventLog
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
-from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
+from controlplane.migration.options import Guarantee, KeepAt, Limits, MoveOptions
 from controlplane.migration.outbox import Outbox
 from controlplane.migration.peers import (
     Detector,
@@ -30,6 +30,7 @@ from controlplane.migration.peers import (
 )
 from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
 from controlplane.migration.services import Services
+from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.migration.writer import RuleWriter
 from controlplane.p4_constants import (
     PACKET_IN_BARRIER,
@@ -250,11 +251,14 @@ class Engine:
         return move
 
     async def _rule(self, options: MoveOptions) -> Rule | None:
-        """How the elephants are told; none where every flow moves. Raises MoveError."""
-        if options.kind is Kind.MOVE_ELEPHANT:
+        """How the elephants are told, where elephants move. Raises MoveError."""
+        strategy = STRATEGIES[options.kind]
+        if strategy.takes is Takes.ELEPHANTS:
             return await self._detector.rule(options.elephants)
         for field in options.elephants.model_dump(exclude_none=True):
-            raise MoveError(f"{field} is for move-elephant: move takes every flow")
+            raise MoveError(
+                f"{field} is for move-elephant: {options.kind} takes {strategy.takes.value}"
+            )
         return None
 
     def _check(self, options: MoveOptions) -> tuple[Member, Member]:
@@ -269,6 +273,9 @@ class Engine:
             )
         if options.guarantee is Guarantee.NONE and options.keep_at is KeepAt.DESTINATION:
             raise MoveError("without a guarantee no packet waits, at the destination neither")
+        refusal = STRATEGIES[options.kind].refusal(options)
+        if refusal:
+            raise MoveError(refusal)
         if self._tasks is None:
             raise MoveError("the controller is not ready, or stopping", conflict=True)
         for other in self._moves.values():

@@ -10,7 +10,8 @@ The order of its parts, and why:
 4. The source is told to take no new flows, behind a marker: all that was steered to it
    before the turn has been read by then. Earlier it would bounce first packets that the
    switch still sends it, and only to it.
-5. For `move` the source is asked for its flows now, when it cannot get more.
+5. Unless elephants are chosen, the source is asked for its flows now, when it cannot get
+   more. The strategy says which of them move.
 6. The flows are moved, each by the machine.
 7. The source is watched until its mice have died out; then the buckets belong to the
    destination alone.
@@ -53,6 +54,7 @@ from controlplane.migration.report import (
     flow_report,
 )
 from controlplane.migration.services import Services
+from controlplane.migration.strategy import STRATEGIES, Takes
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -88,6 +90,7 @@ class Move:
         self.moved = asyncio.Event()
         """Set when all that was to be moved has been, or the move has come to nothing."""
         self._number = number
+        self._strategy = STRATEGIES[options.kind]
         self._rule = rule
         self._detector = detector
         self._services = services
@@ -274,7 +277,7 @@ class Move:
             flows, _ = await _all_of(self._detection, self._turn())
         else:
             await self._turn()
-            flows = await self._list()
+            flows = [] if self._strategy.takes is Takes.NONE else await self._list()
         self._selected = len(flows)
         if await self._ends_cancelled():
             return
@@ -308,7 +311,7 @@ class Move:
         ):
             await self._undo(MoveState.FAILED)
             return
-        if not self._selected:
+        if not self._selected and self._strategy.takes is not Takes.NONE:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         self.drain = self._drain(self.destination, self.source)
         self._enter(MoveState.DRAINING)
@@ -329,7 +332,7 @@ class Move:
             self._mover.control.southbound_calls += 1
             flows = await self.source.southbound.list_flows()
         self._active = len(flows)
-        return [flow.flow for flow in flows]
+        return self._strategy.choose(flows)
 
     def _drain(self, owner: Member, previous: Member) -> Drain:
         services = self._services

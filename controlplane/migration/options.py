@@ -15,6 +15,14 @@ class Kind(StrEnum):
     """All that the source has state for (OpenNF)."""
     MOVE_ELEPHANT = "move-elephant"
     """The elephants; mice die out at the source (U-HAUL)."""
+    DIST = "dist"
+    """All, with packets kept at the destination (DiST)."""
+    SPLIT_MERGE = "split-merge"
+    """All, and all of them wait until the last is in place (Split/Merge)."""
+    DRAIN = "drain"
+    """None: all die out at the source, as behind a load balancer of a cloud."""
+    ALL_LIVE = "all-live"
+    """All that have not ended."""
 
 
 class Scope(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,7 @@ from controlplane.detection.choice import Choice
 from controlplane.migration.events import Event
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions, Scope
 from controlplane.migration.report import MoveReport
+from controlplane.migration.strategy import STRATEGIES
 
 
 class _Frozen(BaseModel):
@@ -59,14 +60,22 @@ class MoveRequest(Choice):
     destination: str
     scope: Scope = Scope.PER_FLOW
     guarantee: Guarantee = Guarantee.LOSS_FREE
-    keep_at: KeepAt = KeepAt.CONTROLLER
+    keep_at: KeepAt | None = None
+    """None: where the strategy keeps them."""
     parallelize: bool = True
-    early_release: bool = True
+    early_release: bool | None = None
+    """None: as the strategy does."""
 
     def options(self) -> MoveOptions:
         """The same for the engine."""
+        strategy = STRATEGIES[self.kind]
+        asked: dict[str, Any] = {
+            "keep_at": strategy.keep_at,
+            "early_release": strategy.early_release,
+            **self.model_dump(exclude=set(Choice.model_fields), exclude_none=True),
+        }
         return MoveOptions(
-            **self.model_dump(exclude=set(Choice.model_fields)),
+            **asked,
             elephants=Choice(**self.model_dump(include=set(Choice.model_fields))),
         )
 

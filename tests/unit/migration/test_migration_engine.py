@@ -19,6 +19,9 @@ from controlplane.migration.move import Move
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule, Member
 from controlplane.migration.report import MoveState
+from controlplane.migration.strategy import STRATEGIES, Takes
+from controlplane.northbound.models import MoveRequest
+from nf.southbound.flow import FiveTuple
 
 LIMITS = Limits(
     in_flight=8,
@@ -171,6 +174,44 @@ async def test_move_elephant_leaves_mice_alone_and_drains(seed: int) -> None:
         assert report.drain is not None
         assert report.drain.left == 0
         assert not model.nf1.no_new_state
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_strategies_move_what_they_take(kind: Kind, seed: int) -> None:
+    elephants, ended = set(FLOWS[:6]), set(FLOWS[6:12])
+    wanted = {
+        Takes.ALL: set(FLOWS),
+        Takes.LIVE: set(FLOWS) - ended,
+        Takes.ELEPHANTS: elephants,
+        Takes.NONE: set[FiveTuple](),
+    }[STRATEGIES[kind].takes]
+    newcomers = [flow_of(number) for number in range(100, 120)]
+    async with Model(seed) as model, running(model, ModelDetector(FLOWS[:6])) as engine:
+        await model.load(FLOWS, 400)
+        assert set(model.nf1.flows) == set(FLOWS)
+        model.nf1.ended.update(ended)
+        going_on = [flow for flow in FLOWS if flow not in ended]
+        load = asyncio.create_task(model.load(going_on, 600))
+        request = MoveRequest(kind=kind, source="nf1", destination="nf2")
+        move = await engine.begin(request.options())
+        await move.moved.wait()
+        await load
+        await model.load(newcomers, 100)
+        await model.quiet()
+        model.check()
+        assert set(model.switch.rules) == wanted
+        assert set(model.nf1.flows) == set(FLOWS) - wanted
+        assert wanted <= set(model.nf2.flows)
+        assert set(model.nf2.flows) <= wanted | set(newcomers), "new flows begin there"
+        report = move.report()
+        assert (report.kind, report.flows.selected) == (kind, len(wanted))
+        assert (report.downtime_ms is None) == (not wanted)
+        assert (report.reason == "") == (report.state is not MoveState.FAILED)
+        assert (model.switch.held > 0) <= (report.keep_at is KeepAt.CONTROLLER)
+        model.nf1.ended.update(model.nf1.flows)
+        await finish(move)
+        assert set(model.switch.buckets.values()) == {Bucket(2)}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -334,6 +375,9 @@ async def test_no_guarantee_holds_nothing(seed: int) -> None:
         (options(destination="nf1"), "source and destination are both nf1"),
         (options(elephants=Choice(rho=0.5)), "rho is for move-elephant: move takes every flow"),
         (options(elephants=Choice(detector=DetectorName.SIZE)), "detector is for move-elephant"),
+        (options(Kind.DRAIN, elephants=Choice(rho=0.5)), "drain takes no flow"),
+        (options(Kind.DIST), "dist keeps packets at the destination"),
+        (options(Kind.SPLIT_MERGE), "split-merge suspends all flows until all are in place"),
         (
             options(Kind.MOVE_ELEPHANT, elephants=Choice(theta=0.5)),
             "theta is not for the detector proportion, which takes rho",

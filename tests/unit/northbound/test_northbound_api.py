@@ -110,7 +110,7 @@ async def test_cancel(http: httpx.AsyncClient, controller: ModelController) -> N
     [
         ({"source": "nf7"}, 404, "unknown instance 'nf7'; there are: nf1, nf2"),
         ({"destination": "nf1"}, 422, "source and destination are both nf1"),
-        ({"kind": "swap"}, 422, "kind: Input should be 'move' or 'move-elephant'"),
+        ({"kind": "swap"}, 422, "kind: Input should be 'move', 'move-elephant', 'dist'"),
         ({"scope": "multi-flow"}, 422, "scope: Input should be 'per-flow'"),
         ({"guarantee": "best"}, 422, "guarantee: Input should be"),
         ({"colour": "red"}, 422, "colour: Extra inputs are not permitted"),
