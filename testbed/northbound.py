@@ -60,6 +60,15 @@ class NorthboundClient:
         """The controller at a glance. Raises NorthboundError."""
         return await self._ask("GET", "status")
 
+    async def events(self) -> str:
+        """What has happened, one JSON object a line. Raises NorthboundError."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
+        try:
+            async with httpx.AsyncClient(transport=transport, timeout=_WAIT_S) as client:
+                return (await client.get(f"{_BASE}/events")).text
+        except httpx.TransportError as error:
+            raise NorthboundError(f"the controller does not answer: {error}") from error
+
     async def _ask(self, method: str, path: str, content: object = None) -> Any:
         transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
         try:

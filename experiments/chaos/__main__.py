@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -116,25 +117,35 @@ def _run_bed(
 ) -> tuple[list[Round], list[str]]:
     """Some rounds on one test bed; and what went wrong with its load."""
     from experiments.chaos.rounds import run_round
+    from nf.southbound.flow import FiveTuple
     from testbed.bed import Bed, BedOptions
     from testbed.load.options import LoadOptions
     from testbed.load.record import ERRORS, LoadRecord
+    from testbed.northbound import NorthboundError
     from testbed.plan import RunDirectory
 
     run = RunDirectory(arguments.run_directory)
     seed = arguments.seed * 10_000 + first
     options = LoadOptions(seed=seed, rate_per_s=_RATE_PER_S, witnesses=0)
 
+    forgotten: set[FiveTuple] = set()
+
     async def run_rounds(bed: Bed) -> list[Round]:
         rounds: list[Round] = []
         for number in range(first, first + count):
-            rounds.append(await run_round(bed, number, Random(f"{arguments.seed}/{number}")))
+            random = Random(f"{arguments.seed}/{number}")
+            rounds.append(await run_round(bed, number, random, forgotten))
             last = rounds[-1]
             mark = "WRONG" if last.wrong else "ok"
             end = f"{last.end}, {last.moved} of {last.selected} flows moved"
             console.print(f"{mark:5} {last.title} → {end}, {last.settled_s:.1f} s", highlight=False)
             for complaint in last.wrong:
                 console.print(f"      {complaint}", highlight=False)
+            if last.wrong:
+                with suppress(NorthboundError):
+                    arguments.out.mkdir(parents=True, exist_ok=True)
+                    events = await bed.northbound.events()
+                    (arguments.out / f"chaos-{number}.jsonl").write_text(events)
         return rounds
 
     with Bed(BedOptions(run=run, target=arguments.target, rho=_RHO)) as bed:

@@ -31,15 +31,9 @@ class Fault(StrEnum):
     DESTINATION_HANGS = "the destination hangs"
 
     @property
-    def forgets(self) -> frozenset[str]:
-        """Whose state is gone: `source`, `destination`."""
-        match self:
-            case Fault.SOURCE:
-                return frozenset({"source"})
-            case Fault.DESTINATION:
-                return frozenset({"destination"})
-            case _:
-                return frozenset()
+    def forgets(self) -> bool:
+        """Whether an instance's state is gone."""
+        return self in (Fault.SOURCE, Fault.DESTINATION)
 
 
 @dataclass(frozen=True, kw_only=True)

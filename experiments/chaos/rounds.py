@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from experiments.chaos.faults import Accident, Fault
+from experiments.chaos.faults import Accident
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
 from testbed import plan
@@ -60,8 +60,12 @@ class Round:
         return f"{self.number}: {how}; {accident.fault} {when}"
 
 
-async def run_round(bed: Bed, number: int, random: Random) -> Round:
-    """Runs a round. Raises BedError when what was stopped cannot be started again."""
+async def run_round(bed: Bed, number: int, random: Random, forgotten: set[FiveTuple]) -> Round:
+    """Runs a round. Raises BedError when what was stopped cannot be started again.
+
+    `forgotten` are flows whose state was lost with an instance, in this round (which adds
+    them) or before: they may begin anew at one instance and later at the other.
+    """
     accident = Accident.draw(random)
     kind = random.choice(("move", "move-elephant"))
     guarantee, keep_at = random.choice(_WAITING)
@@ -81,7 +85,9 @@ async def run_round(bed: Bed, number: int, random: Random) -> Round:
     report, unsettled = await _settled(bed)
     settled_s = time.monotonic() - begun_s
     after = await _knowledge(bed)
-    wrong = [*unsettled, *_complaints(before, after, accident.fault, source, destination)]
+    if accident.fault.forgets:
+        forgotten.update(*before.values(), *after.values())
+    wrong = [*unsettled, *_complaints(before, after, source, destination, forgotten)]
     taken_over = (report or {}).get("taken_over")
     return Round(
         number=number,
@@ -144,23 +150,21 @@ async def _knowledge(bed: Bed) -> Knowledge:
 
 
 def _complaints(
-    before: Knowledge, after: Knowledge, fault: Fault, source: str, destination: str
+    before: Knowledge,
+    after: Knowledge,
+    source: str,
+    destination: str,
+    forgotten: Set[FiveTuple],
 ) -> Iterator[str]:
     """States that are in two places, and states that are lost though nobody forgot them."""
     at_source, at_destination = after[source], after[destination]
-    for flow in at_source.keys() & at_destination.keys():
+    for flow in (at_source.keys() & at_destination.keys()) - forgotten:
         if not (at_source[flow].ended or at_destination[flow].ended):
             places = (f"{name} {_known(before, after, name, flow)}" for name in before)
             yield f"{flow}: state on both instances: {'; '.join(places)}"
-    forgetful = {
-        name
-        for role, name in (("source", source), ("destination", destination))
-        if role in fault.forgets
-    }
     for name, flows in before.items():
-        if name in forgetful or destination in forgetful:
-            continue  # it is gone with that, or may have been moved there before
-        for flow, summary in flows.items():
+        for flow in flows.keys() - forgotten:
+            summary = flows[flow]
             now = [there[flow].packets for there in (at_source, at_destination) if flow in there]
             if now and max(now) < summary.packets:
                 yield f"{flow}: had {summary.packets} packets at {name}, has {max(now)}"
