@@ -306,12 +306,12 @@ class Move:
         if failed:
             first = next(r.state.reason for r in self._mover.records if r.state.reason)
             self.reason = f"{failed} of {counts.selected} flows were not moved: {first}"
-        if (failed or self._taken_over) and (
-            counts.moved + counts.absent == 0 or not await self._alive(self.destination)
-        ):
+        moves_none = self._strategy.takes is Takes.NONE
+        is_in_vain = not self._turned if moves_none else counts.moved + counts.absent == 0
+        if (failed or self._taken_over) and (is_in_vain or not await self._alive(self.destination)):
             await self._undo(MoveState.FAILED)
             return
-        if not self._selected and self._strategy.takes is not Takes.NONE:
+        if not self._selected and not moves_none:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         self.drain = self._drain(self.destination, self.source)
         self._enter(MoveState.DRAINING)

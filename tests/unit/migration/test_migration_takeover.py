@@ -211,3 +211,25 @@ async def test_a_flow_that_cannot_be_steered_is_an_error() -> None:
         model.switch.refuse.update(FLOWS[:2])
         with pytest.raises(MoveError, match="2 of 24 flows cannot be steered: table full"):
             await restore_rules(model.switch, model.members.values())
+
+
+@pytest.mark.parametrize("after", [0, 5, 10, 20, 40, 80, 200])
+async def test_a_drain_goes_on_where_the_buckets_are_turned(after: int) -> None:
+    journal = Journal()
+    async with Model(2) as model:
+        await model.load(FLOWS, 200)
+        asked = options(Kind.DRAIN)
+        await begun_and_killed(model, Memory(fresh_buffer(), journal), after, asked)
+        turned = {*model.switch.buckets.values()} == {Bucket(2, 1)}
+        open_moves = len(journal.open_moves())
+        model.switch.find_controller()
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            move = await ended(engine)
+            assert (move is not None) == (open_moves > 0)
+            await model.load(FLOWS, 200)
+            await model.quiet()
+            assert missing(model) == 0
+            if move is not None:
+                assert (move.state is MoveState.FAILED) == (not turned)
+            owners = {*model.switch.buckets.values()}
+            assert owners == ({Bucket(2, 1)} if turned else {Bucket(1)})
