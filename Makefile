@@ -72,7 +72,7 @@ types: setup-dev  ## Check types, strictly.
 	$(BIN)/basedpyright
 
 unit: setup-dev  ## Run the tests that need no network.
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n auto --dist worksteal tests/unit
 
 ptf: setup-dev  ## Run the tests of the P4 program, packet by packet, on every switch target.
 	@$(SANDBOX) $(BIN)/pytest -q tests/ptf
