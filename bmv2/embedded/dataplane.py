@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bmv2.embedded.array_access import CounterArrays, MeterArrays, RegisterArrays
 from bmv2.embedded.codegen.generate import generate
@@ -17,8 +17,10 @@ from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.observation import Observation
-from bmv2.embedded.p4runtime.backend import Cells
+from bmv2.embedded.p4runtime.backend import Cells, PlainRun
+from bmv2.embedded.p4runtime.schema import Table
 from bmv2.embedded.packet_queues import DigestReader, QueueReader
+from bmv2.embedded.plain_updates import PlainUpdates
 from bmv2.embedded.profile import ProfileTarget
 from bmv2.embedded.profile_access import ProfileAccess
 from bmv2.embedded.program.load import load_program
@@ -77,6 +79,7 @@ class Dataplane:
             for table in program.tables()
             if table.name in numbers
         }
+        self._plain_updates = PlainUpdates(self._call, self._tables, ())
         self._profiles = {
             name: ProfileAccess(self._call, name, each, program.actions)
             for name, each in number_profiles(program).items()
@@ -220,6 +223,14 @@ class Dataplane:
     def table_delete(self, table: str, handle: int) -> None:
         """Removes an entry."""
         self._tables[table].delete(handle)
+
+    def expect_plain_updates(self, tables: Iterable[Table]) -> None:
+        """Gets ready to be told to `write_plain` entries of tables that P4Info has."""
+        self._plain_updates = PlainUpdates(self._call, self._tables, tables)
+
+    def write_plain(self, request: bytes, begin: int) -> PlainRun:
+        """Does updates of a serialised WriteRequest; see `Backend`. Not thread-safe."""
+        return self._plain_updates.write(request, begin)
 
     def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:
         """Gives a table another default action."""

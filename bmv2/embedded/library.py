@@ -86,6 +86,7 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "table_add": (_I64, (_U32, _BYTES, _BYTES, _BYTES, _I32, _U32, _BYTES)),
     "table_modify": (ctypes.c_int, (_U32, _U32, _U32, _BYTES)),
     "table_delete": (ctypes.c_int, (_U32, _U32)),
+    "write_plain": (None, (_RAW, _U32, _BYTES, _U64, _RAW)),
     "table_set_default": (None, (_U32, _U32, _BYTES)),
     "entry_counter": (ctypes.c_int, (_U32, _I64, _WORDS, _WORDS)),
     "set_entry_counter": (ctypes.c_int, (_U32, _I64, _U64, _U64)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 
+from bmv2.embedded.codegen.keys import KeyKind
 from bmv2.embedded.codegen.tables import TableNumbers
 from bmv2.embedded.errors import DuplicateEntry, TableFull
 from bmv2.embedded.library import Rates
@@ -12,7 +13,7 @@ from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.profile import Group, ProfileTarget
 from bmv2.embedded.program.model import Action, Table
-from bmv2.embedded.table_keys import WORD_BYTES, ArgumentFormat, KeyFormat, constant_match
+from bmv2.embedded.table_keys import WORD_BYTES, ArgumentFormat, KeyFormat, KeyPart, constant_match
 
 _FULL, _DUPLICATE, _NO_ENTRY = -1, -2, -3
 _DEFAULT_ENTRY = -1
@@ -35,12 +36,22 @@ class TableAccess:
         self._table = table
         self._number = numbers.number
         self._data_bytes = WORD_BYTES * numbers.data_words
-        self._keys = KeyFormat(numbers.key)
+        self._has_priority = numbers.key.kind is KeyKind.TERNARY
+        self._keys = KeyFormat(
+            [
+                KeyPart(field.name, field.width, field.match_kind, field.mask)
+                for field in numbers.key.fields
+            ]
+        )
         self._formats = {
             actions[number].name: (number, ArgumentFormat(actions[number], numbers.data_words))
             for number in table.actions
         }
         self._names = {number: action.name for number, action in actions.items()}
+        self.numbers = numbers
+        """What it is called, and how its keys and arguments lie, in C."""
+        self.action_numbers = {name: number for name, (number, _) in self._formats.items()}
+        """The actions of its entries."""
         self.initial_entries: tuple[int, ...] = ()
         """Handles of the entries that the program has, in its order."""
 
@@ -107,7 +118,7 @@ class TableAccess:
             packed.low,
             packed.high,
             packed.mask,
-            priority if self._keys.has_priority else 0,
+            priority if self._has_priority else 0,
             action,
             data,
         )

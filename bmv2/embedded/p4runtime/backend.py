@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
+from bmv2.embedded.p4runtime.place import Place
+from bmv2.embedded.p4runtime.schema import Action, Table
 from bmv2.embedded.profile import ProfileTarget
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
+
+
+class PlainRun(NamedTuple):
+    """Updates that a data plane did by itself: of one kind and table, and with one action."""
+
+    kind: int
+    """A p4.v1.Update.Type."""
+    table_id: int
+    action: Action | None
+    """What the entries do; none where they were deleted."""
+    handles: Sequence[int]
+    """Of the entries, in the order of the updates; none where nothing was done."""
+    places: Sequence[Place]
+    arguments: Iterable[tuple[int, ...]]
+    """Of the action, for each entry."""
+    next: int
+    """Where in the request to go on: after what was done, or after the update that was not."""
 
 
 class Backend(Protocol):
@@ -58,6 +77,18 @@ class Backend(Protocol):
 
     def table_delete(self, table: str, handle: int) -> None:
         """Removes an entry."""
+        ...
+
+    def expect_plain_updates(self, tables: Iterable[Table]) -> None:
+        """Gets ready to be told to `write_plain` entries of a program's tables."""
+        ...
+
+    def write_plain(self, request: bytes, begin: int) -> PlainRun:
+        """Does updates of a serialised WriteRequest, from a place in it on.
+
+        Those that come one after the other, are alike, and say no more than table, key,
+        priority and action. An update that cannot be done so, or not at all, is left out.
+        """
         ...
 
     def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from finsy.proto import p4r
 
@@ -16,29 +16,43 @@ Results: TypeAlias = list[P4RuntimeError | None]
 """One an update, in their order; None for what was done."""
 
 
-def write_batch(
-    pipeline: Pipeline,
-    updates: Sequence[p4r.Update],
-    atomicity: p4r.WriteRequest.Atomicity.ValueType,
-) -> Results:
+class Batch(NamedTuple):
+    """A Write, as it is and as it came."""
+
+    request: p4r.WriteRequest
+    serialised: bytes
+
+    @classmethod
+    def parse(cls, serialised: bytes) -> Batch:
+        """A Write from what came. Raises DecodeError."""
+        return cls(p4r.WriteRequest.FromString(serialised), serialised)
+
+
+def write_batch(pipeline: Pipeline, batch: Batch) -> Results:
     """Does the updates of a batch.
 
     Raises P4RuntimeError (UNIMPLEMENTED) for an atomicity that is not known.
     """
-    match atomicity:
+    match batch.request.atomicity:
         case p4r.WriteRequest.CONTINUE_ON_ERROR:
-            return _write_each(pipeline.entities, updates)
+            return _write_each(pipeline.entities, batch)
         case p4r.WriteRequest.ROLLBACK_ON_ERROR:
-            return _write_all_or_none(pipeline.entities, updates)
-        case _:
-            raise unimplemented(f"atomicity {atomicity}")
+            return _write_all_or_none(pipeline.entities, batch.request.updates)
+        case other:
+            raise unimplemented(f"atomicity {other}")
 
 
-def _write_each(entities: Entities, updates: Sequence[p4r.Update]) -> Results:
+def _write_each(entities: Entities, batch: Batch) -> Results:
     results: Results = []
-    for update in updates:
+    updates = batch.request.updates
+    runs = entities.plain.runs(batch.serialised)
+    while len(results) < len(updates):
+        done = next(runs)
+        if done:
+            results += [None] * done
+            continue
         try:
-            entities.write(update)
+            entities.write(updates[len(results)])
             results.append(None)
         except P4RuntimeError as error:
             results.append(error)

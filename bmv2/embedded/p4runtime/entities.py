@@ -13,6 +13,7 @@ from bmv2.embedded.p4runtime.digests import Digests
 from bmv2.embedded.p4runtime.direct_resources import DirectResources
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid, unimplemented
 from bmv2.embedded.p4runtime.initial_state import initial_tables
+from bmv2.embedded.p4runtime.plain_writer import PlainWriter
 from bmv2.embedded.p4runtime.replication import Replication
 from bmv2.embedded.p4runtime.schema import Schema
 from bmv2.embedded.p4runtime.table_reader import TableReader
@@ -46,6 +47,7 @@ class Entities:
         self._writer = TableWriter(
             self.states, self.profiles.by_id, self.direct, backend, on_timeout_set
         )
+        self.plain = PlainWriter(schema, self.states, backend)
         self._arrays = Arrays(schema, backend)
         self._replication = Replication(backend)
         self._value_sets = ValueSets(schema, backend)

@@ -56,7 +56,7 @@ class IdleTimeouts:
             state, entry = watch.state, watch.entry
             # Deleted, or given another timeout and so another watch, meanwhile.
             if (
-                state.entries.get((entry.key, entry.priority)) is not entry
+                state.entries.get(entry.place) is not entry
                 or entry.idle_timeout_ns != watch.timeout_ns
             ):
                 continue

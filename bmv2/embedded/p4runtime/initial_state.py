@@ -13,7 +13,6 @@ from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.p4runtime.action_codec import Call
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid
-from bmv2.embedded.p4runtime.match_codec import KeyCodec
 from bmv2.embedded.p4runtime.schema import MatchField, MatchType, Schema, Table
 from bmv2.embedded.p4runtime.table_state import DefaultEntry, Entry, TableState, TableStates
 
@@ -39,7 +38,7 @@ def initial_tables(schema: Schema, device_config: bytes, backend: Backend) -> Ta
             if not table.fields:  # one without effect, which the compiler has left out
                 continue
             raise invalid(f"table {table.name} is in P4Info, but not in the device config")
-        state = states[table.id] = TableState(table, KeyCodec(table.fields))
+        state = states[table.id] = TableState.of(table)
         try:
             state.default = state.initial_default = _default(table, message, action_names)
             _add_entries(state, message.get("entries", ()), action_names, backend)
@@ -87,7 +86,8 @@ def _add_entries(
         call = _call(table, message["action_entry"], action_names)
         if call is None:
             raise invalid("an entry with an action that P4Info does not have")
-        state.entries[key, priority] = Entry(handle, key, priority, call, is_const=table.is_const)
+        place = state.places.pack(key, priority)
+        state.entries[place] = Entry(handle, place, call, is_const=table.is_const)
 
 
 def _match(field: MatchField, message: Mapping[str, Any]) -> Match:

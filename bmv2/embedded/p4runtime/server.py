@@ -8,6 +8,7 @@ import grpc
 from finsy.proto import p4r
 from google.protobuf.message import Message
 
+from bmv2.embedded.p4runtime.batch import Batch
 from bmv2.embedded.p4runtime.service import P4RuntimeService
 from bmv2.listening import ListenError, check_free
 
@@ -29,30 +30,30 @@ def _handlers(service: P4RuntimeService) -> grpc.GenericRpcHandler:
         grpc.stream_stream_rpc_method_handler,
     )
     methods = {
-        "Capabilities": (unary, service.capabilities, p4r.CapabilitiesRequest),
-        "Write": (unary, service.write, p4r.WriteRequest),
-        "Read": (out, service.read, p4r.ReadRequest),
+        "Capabilities": (unary, service.capabilities, p4r.CapabilitiesRequest.FromString),
+        "Write": (unary, service.write, Batch.parse),
+        "Read": (out, service.read, p4r.ReadRequest.FromString),
         "SetForwardingPipelineConfig": (
             unary,
             service.set_forwarding_pipeline_config,
-            p4r.SetForwardingPipelineConfigRequest,
+            p4r.SetForwardingPipelineConfigRequest.FromString,
         ),
         "GetForwardingPipelineConfig": (
             unary,
             service.get_forwarding_pipeline_config,
-            p4r.GetForwardingPipelineConfigRequest,
+            p4r.GetForwardingPipelineConfigRequest.FromString,
         ),
-        "StreamChannel": (both, service.stream_channel, p4r.StreamMessageRequest),
+        "StreamChannel": (both, service.stream_channel, p4r.StreamMessageRequest.FromString),
     }
     return grpc.method_handlers_generic_handler(
         _SERVICE,
         {
             name: make(
                 method,
-                request_deserializer=request.FromString,
+                request_deserializer=parse,
                 response_serializer=_serialise,
             )
-            for name, (make, method, request) in methods.items()
+            for name, (make, method, parse) in methods.items()
         },
     )
 

@@ -9,7 +9,7 @@ import grpc
 from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime.arbitration import Arbitration
-from bmv2.embedded.p4runtime.batch import Results, write_batch
+from bmv2.embedded.p4runtime.batch import Batch, Results, write_batch
 from bmv2.embedded.p4runtime.digest_pump import DigestPump
 from bmv2.embedded.p4runtime.errors import (
     DETAILS_KEY,
@@ -99,13 +99,13 @@ class P4RuntimeService:
         config = self._configs.get(request.response_type)
         return p4r.GetForwardingPipelineConfigResponse(config=config)
 
-    async def write(self, request: p4r.WriteRequest, context: _Context) -> p4r.WriteResponse:
+    async def write(self, batch: Batch, context: _Context) -> p4r.WriteResponse:
         """Write. A batch is done without a break: no other request comes in between."""
         async with self._state:
             try:
-                self._arbitration.check_primary(request)
+                self._arbitration.check_primary(batch.request)
                 pipeline = self._configs.configured()
-                results = write_batch(pipeline, request.updates, request.atomicity)
+                results = write_batch(pipeline, batch)
             except P4RuntimeError as error:
                 await context.abort(error.code, error.message)
         await _abort_if_any(context, results, "updates")

@@ -12,6 +12,7 @@ from bmv2.embedded.p4runtime.action_codec import Call
 from bmv2.embedded.p4runtime.action_profile import Binding, encode_binding
 from bmv2.embedded.p4runtime.errors import invalid, not_found, unimplemented
 from bmv2.embedded.p4runtime.match_codec import Key, KeyCodec
+from bmv2.embedded.p4runtime.place import Place, PlaceFormat, has_key_of, priority
 from bmv2.embedded.p4runtime.schema import Schema, Table
 
 
@@ -48,8 +49,7 @@ class Entry:
     """An entry in the data plane."""
 
     handle: int
-    key: Key
-    priority: int
+    place: Place
     binding: Binding
     cookie: Cookie = NO_COOKIE
     idle_timeout_ns: int = 0
@@ -68,29 +68,34 @@ class DefaultEntry:
 
 @dataclass(slots=True)
 class TableState:
-    """A table, its entries by key and priority, and its default entry."""
+    """A table, its entries by place, and its default entry."""
 
     table: Table
     keys: KeyCodec
-    entries: dict[tuple[Key, int], Entry] = field(default_factory=dict[tuple[Key, int], Entry])
+    places: PlaceFormat
+    entries: dict[Place, Entry] = field(default_factory=dict[Place, Entry])
     default: DefaultEntry | None = None
     """None where the program names no default action: a miss then does nothing."""
     initial_default: DefaultEntry | None = None
     """The default entry that the program has."""
 
-    def place_of(self, message: p4r.TableEntry) -> tuple[Key, int]:
+    @classmethod
+    def of(cls, table: Table) -> TableState:
+        """A table without entries."""
+        return cls(table, KeyCodec(table.fields), PlaceFormat(table.fields))
+
+    def decode(self, message: p4r.TableEntry) -> tuple[Key, int]:
         """Key and priority in a message. Raises P4RuntimeError."""
-        priority = message.priority
         if self.table.needs_priority:
-            if priority <= 0:
+            if message.priority <= 0:
                 raise invalid("a priority above 0 is needed")
-        elif priority:
-            raise invalid(f"priority {priority} in a table without priorities")
-        return self.keys.decode(message.match), priority
+        elif message.priority:
+            raise invalid(f"priority {message.priority} in a table without priorities")
+        return self.keys.decode(message.match), message.priority
 
     def find(self, message: p4r.TableEntry) -> Entry:
         """The entry that a message names. Raises P4RuntimeError."""
-        entry = self.entries.get(self.place_of(message))
+        entry = self.entries.get(self.places.pack(*self.decode(message)))
         if entry is None:
             raise not_found("there is no such entry")
         return entry
@@ -114,14 +119,14 @@ class TableState:
         if query.table_id == 0:
             return chosen
         if query.match:
-            key = self.keys.decode(query.match)
+            place = self.places.pack(self.keys.decode(query.match), query.priority)
             if self.table.needs_priority and not query.priority:
-                chosen = [entry for entry in chosen if entry.key == key]
+                chosen = [entry for entry in chosen if has_key_of(entry.place, place)]
             else:
-                entry = self.entries.get((key, query.priority))
+                entry = self.entries.get(place)
                 chosen = [entry] if entry else []
         elif query.priority:
-            chosen = [entry for entry in chosen if entry.priority == query.priority]
+            chosen = [entry for entry in chosen if priority(entry.place) == query.priority]
         action_id = query.action.action.action_id
         cookie = Cookie.of(query)
         return [
@@ -134,7 +139,9 @@ class TableState:
     def key_message(self, entry: Entry) -> p4r.TableEntry:
         """The message that names an entry: table, match and priority."""
         return p4r.TableEntry(
-            table_id=self.table.id, match=self.keys.encode(entry.key), priority=entry.priority
+            table_id=self.table.id,
+            match=self.keys.encode(self.places.key(entry.place)),
+            priority=priority(entry.place),
         )
 
     def message(self, entry: Entry) -> p4r.TableEntry:

@@ -77,7 +77,8 @@ class TableWriter:
             raise denied("its entries are constant")
         if not table.fields:
             raise invalid("a table without key has a default entry only")
-        key, priority = place = state.place_of(message)
+        key, priority = state.decode(message)
+        place = state.places.pack(key, priority)
         if place in state.entries:
             raise _exists()
         binding = self._bind(table, message.action)
@@ -90,7 +91,7 @@ class TableWriter:
             raise P4RuntimeError(
                 Code.RESOURCE_EXHAUSTED, f"it is full ({len(state.entries)} entries)"
             ) from error
-        entry = Entry(handle, key, priority, binding, Cookie.of(message), message.idle_timeout_ns)
+        entry = Entry(handle, place, binding, Cookie.of(message), message.idle_timeout_ns)
         state.entries[place] = entry
         self._direct.write_with(table, handle, message)
         if entry.idle_timeout_ns:
@@ -121,7 +122,7 @@ class TableWriter:
         entry = state.find(message)
         self._backend.table_delete(table.name, entry.handle)
         self._unbind(table, entry.binding)
-        del state.entries[entry.key, entry.priority]
+        del state.entries[entry.place]
 
     # --- what entries do ---------------------------------------------------------
 

@@ -2,6 +2,8 @@
 #ifndef API_TABLES_H
 #define API_TABLES_H
 
+#include "plain_updates.h"
+
 /* --- tables -------------------------------------------------------------------------- */
 
 API int64_t switch_table_add(uint32_t table, const uint64_t *key, const uint64_t *high,
@@ -96,6 +98,74 @@ API int switch_set_entry_meter(uint32_t table, int64_t handle, const struct mete
         result = table_set_meter(t, (uint32_t)handle, rates);
     state_leave();
     return result;
+}
+
+/* --- updates as they come from the controller --------------------------------------------- */
+
+/* Plain updates of one kind, table and action that were done one after the other. */
+struct plain_run {
+    uint64_t next;   /* where in the request the next field is */
+    uint64_t beyond; /* where its next but one is; only if `next` is an update that is not plain */
+    uint32_t kind, table, action; /* the last two by their places in the descriptors */
+    uint32_t count, room;
+    uint32_t *handles;
+    uint64_t *places; /* of each low, high and mask of its key, then its priority */
+    uint64_t *data;   /* of each the arguments, in the room that the table has for them */
+};
+
+static bool read_plain(struct wire message, const struct plain_table *known, uint32_t count,
+                       struct plain_run *run, struct plain_update *u) {
+    struct wire entry;
+    *u = (struct plain_update){0};
+    if (!open_update(message, &u->kind, &entry)) return false;
+    u->table = take_table(&entry, known, count);
+    if (!u->table) return false;
+    if (run->count > 0 && &known[run->table] != u->table) return true; /* the room is another */
+    const struct table *const t = &tables[u->table->number];
+    const size_t place_words = 3 * (size_t)t->key_words + 1;
+    uint64_t *const place = run->places + run->count * place_words;
+    u->key = (struct plain_key){place, place + t->key_words, place + 2 * t->key_words};
+    u->data = run->data + run->count * (size_t)t->data_words;
+    memset(place, 0, place_words * sizeof *place);
+    memset(u->data, 0, t->data_words * sizeof *u->data);
+    if (!read_entry(entry, u)) return false;
+    place[place_words - 1] = (uint64_t)u->priority;
+    return true;
+}
+
+/* Whether an update is of the kind, table and action of the run, which it may begin. */
+static bool joins(struct plain_run *run, const struct plain_table *known,
+                  const struct plain_update *u) {
+    const uint32_t table = (uint32_t)(u->table - known);
+    const uint32_t action = u->action ? (uint32_t)(u->action - u->table->actions) : 0;
+    if (run->count == 0) run->kind = u->kind, run->table = table, run->action = action;
+    return run->kind == u->kind && run->table == table && run->action == action;
+}
+
+/* Does the plain updates of a serialised p4.v1.WriteRequest from `run->next` on, until one is
+ * not plain, or of another kind, table or action, or the run has no more room. */
+API void switch_write_plain(const struct plain_table *known, uint32_t known_count,
+                            const uint8_t *request, uint64_t size, struct plain_run *run) {
+    enum { UPDATES = 4 };
+    const uint64_t now_ns = clock_ns();
+    struct wire rest = {request + run->next, request + size};
+    struct wire_field f;
+    run->count = 0;
+    for (; run->count < run->room && !wire_ends(&rest); run->next = (uint64_t)(rest.at - request)) {
+        run->beyond = size;
+        if (!wire_take(&rest, &f)) return;
+        if (f.number != UPDATES || f.type != WIRE_BYTES) continue;
+        run->beyond = (uint64_t)(rest.at - request);
+        struct plain_update update;
+        if (!read_plain(f.bytes, known, known_count, run, &update) ||
+            !joins(run, known, &update))
+            return;
+        state_enter();
+        const int64_t handle = do_update(&update, now_ns);
+        state_leave();
+        if (handle < 0) return;
+        run->handles[run->count++] = (uint32_t)handle;
+    }
 }
 
 /* --- action profiles: a handle, zero, or a negative errno ------------------------------ */

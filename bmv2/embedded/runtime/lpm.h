@@ -108,11 +108,11 @@ static struct lpm_length *lpm_length_find(const struct lpm *in, const uint64_t *
     return place < in->count && in->lengths[place]->bits == bits ? in->lengths[place] : NULL;
 }
 
-static bool lpm_has(const struct lpm *in, const uint64_t *key, const uint64_t *mask,
-                    uint32_t words) {
+static struct entry *lpm_exactly(const struct lpm *in, const uint64_t *key, const uint64_t *mask,
+                                 uint32_t words) {
     const struct lpm_length *length = lpm_length_find(in, mask, words);
     const struct lpm_node *n = length ? lpm_node_find(length, key, words) : NULL;
-    return n && n->entry;
+    return n ? n->entry : NULL;
 }
 
 static void lpm_length_grow(struct lpm_length *length) {

@@ -43,11 +43,12 @@ static inline struct entry *table_find(const struct table *t, const uint64_t *ke
 
 /* --- changes: by one thread at a time, never during a lookup ------------------------- */
 
-static bool table_has(const struct table *t, const uint64_t *key, const uint64_t *high,
-                      const uint64_t *mask, int32_t priority) {
+/* The entry with exactly this key and priority, or NULL. */
+static struct entry *table_exactly(const struct table *t, const uint64_t *key,
+                                   const uint64_t *high, const uint64_t *mask, int32_t priority) {
     return t->kind == TABLE_LPM
-               ? lpm_has(&t->lpm, key, mask, t->key_words)
-               : tuples_have(&t->tuples, key, high, mask, t->key_words, priority);
+               ? lpm_exactly(&t->lpm, key, mask, t->key_words)
+               : tuples_exactly(&t->tuples, key, high, mask, t->key_words, priority);
 }
 
 static bool table_index(struct table *t, struct entry *e, const uint64_t *mask) {
@@ -74,7 +75,7 @@ static bool handle_reserve(struct table *t) {
 static int64_t table_add(struct table *t, const uint64_t *key, const uint64_t *high,
                          const uint64_t *mask, int32_t priority, uint32_t action,
                          const uint64_t *data, uint64_t now_ns) {
-    if (table_has(t, key, high, mask, priority)) return TABLE_DUPLICATE;
+    if (table_exactly(t, key, high, mask, priority)) return TABLE_DUPLICATE;
     if (t->count >= t->size) return TABLE_FULL;
     const size_t bytes = t->key_words * sizeof *key, data_bytes = t->data_words * sizeof *data;
     struct entry *e = calloc(1, sizeof *e + 2 * bytes + data_bytes);

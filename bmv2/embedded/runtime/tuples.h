@@ -122,18 +122,19 @@ static void tuple_grow(struct tuple *tuple) {
     free(old);
 }
 
-/* Whether there is an entry with exactly this key and priority. */
-static bool tuples_have(const struct tuples *in, const uint64_t *key, const uint64_t *high,
-                        const uint64_t *mask, uint32_t words, int32_t priority) {
+/* The entry with exactly this key and priority, or NULL. */
+static struct entry *tuples_exactly(const struct tuples *in, const uint64_t *key,
+                                    const uint64_t *high, const uint64_t *mask, uint32_t words,
+                                    int32_t priority) {
     const struct tuple *tuple = tuple_find(in, mask, words);
-    if (!tuple) return false;
+    if (!tuple) return NULL;
     const uint64_t hash = key_hash(key, mask, words);
     const size_t bytes = words * sizeof *key;
     for (struct entry *e = tuple->buckets[hash & tuple->bucket_mask]; e; e = e->next)
         if (e->hash == hash && e->priority == priority && memcmp(e->words, key, bytes) == 0 &&
             memcmp(e->words + words, high, bytes) == 0)
-            return true;
-    return false;
+            return e;
+    return NULL;
 }
 
 /* Puts in an entry whose key and priority are set. False without memory. */

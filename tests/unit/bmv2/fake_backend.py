@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,8 @@ from bmv2.embedded.errors import DuplicateEntry, TableFull
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.p4runtime import bitstring
-from bmv2.embedded.p4runtime.backend import Cells
+from bmv2.embedded.p4runtime.backend import Cells, PlainRun
+from bmv2.embedded.p4runtime.schema import Table
 from bmv2.embedded.profile import Group, Member, ProfileTarget
 
 
@@ -126,6 +127,12 @@ class FakeBackend:
 
     def table_delete(self, table: str, handle: int) -> None:
         del self.tables[table][handle]
+
+    def expect_plain_updates(self, tables: Iterable[Table]) -> None:
+        """It leaves all of them to the server."""
+
+    def write_plain(self, request: bytes, begin: int) -> PlainRun:
+        return PlainRun(0, 0, None, (), (), (), begin)
 
     def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:
         self.defaults[table] = (action, tuple(params))

@@ -14,7 +14,7 @@ from p4rt_client import DELETE, INSERT, MODIFY, exact, small_program
 from p4rt_desk import EXHAUSTED, EXISTS, Desk
 
 from bmv2.embedded.dataplane import Dataplane
-from bmv2.embedded.p4runtime.batch import write_batch
+from bmv2.embedded.p4runtime.batch import Batch, write_batch
 
 CPU_PORT = 510
 ROLLBACK = p4r.WriteRequest.ROLLBACK_ON_ERROR
@@ -230,10 +230,14 @@ def test_a_rolled_back_batch_leaves_what_packets_meet(start: Start) -> None:
         (INSERT, row(bench, 9, one_shot(bench, 9))),
         (INSERT, row(bench, 9, one_shot(bench, 10))),
     ]
-    batch = [
-        p4r.Update(type=kind, entity=p4r.Entity(table_entry=message)) for kind, message in updates
-    ]
-    results = write_batch(bench.pipeline, batch, ROLLBACK)
+    batch = p4r.WriteRequest(
+        atomicity=ROLLBACK,
+        updates=[
+            p4r.Update(type=kind, entity=p4r.Entity(table_entry=message))
+            for kind, message in updates
+        ],
+    )
+    results = write_batch(bench.pipeline, Batch.parse(batch.SerializeToString()))
     assert [error.code.value[0] if error else 0 for error in results] == [10, 10, 10, EXISTS]
     assert [answer_of(bench, source) for source in (7, 8, 9)] == [5, 6, 0]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from p4rt_client import IDS, program
 
-from bmv2.embedded.match import Exact
 from bmv2.embedded.p4runtime.action_codec import Call
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
-from bmv2.embedded.p4runtime.match_codec import KeyCodec
 from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.p4runtime.table_state import Entry, TableState
 
@@ -20,7 +18,7 @@ class Clock:
     """Entries with a time of their last hit, and the timers over them."""
 
     def __init__(self) -> None:
-        self.state = TableState(_TABLE, KeyCodec(_TABLE.fields))
+        self.state = TableState.of(_TABLE)
         self.hit_ns: dict[int, int] = {}
         self.now_ns = 0
         self.looks = 0
@@ -31,8 +29,9 @@ class Clock:
         return self.now_ns - self.hit_ns[entry.handle]
 
     def add(self, number: int, timeout_ns: int) -> Entry:
-        entry = Entry(number, (Exact(number),), 0, _CALL, idle_timeout_ns=timeout_ns)
-        self.state.entries[entry.key, 0] = entry
+        place = number.to_bytes(8)
+        entry = Entry(number, place, _CALL, idle_timeout_ns=timeout_ns)
+        self.state.entries[place] = entry
         self.hit_ns[number] = self.now_ns
         self.timeouts.watch(self.state, entry, self.now_ns)
         return entry
@@ -60,7 +59,7 @@ def test_a_hit_puts_it_off() -> None:
 def test_a_deleted_entry_is_forgotten_and_a_new_one_starts_anew() -> None:
     clock = Clock()
     old = clock.add(1, 100)
-    del clock.state.entries[old.key, 0]
+    del clock.state.entries[old.place]
     clock.now_ns = 50
     clock.add(1, 100)
     assert clock.expired_at(120) == []

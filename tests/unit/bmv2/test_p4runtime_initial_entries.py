@@ -11,7 +11,7 @@ from p4rt_client import DELETE, INSERT, MODIFY
 from p4rt_desk import DENIED, INVALID, FakeDesk
 
 from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
-from bmv2.embedded.p4runtime.table_state import Entry, TableState
+from bmv2.embedded.p4runtime.table_state import TableState
 
 PROCESS = "FencedIngress.process"
 INITIAL = {f"{PROCESS}.in_order": 4, f"{PROCESS}.prefixes": 3, f"{PROCESS}.ranges": 3}
@@ -61,8 +61,8 @@ def test_they_are_read(
     priorities: list[int],
     expected: list[int],
 ) -> None:
-    entries: list[Entry] = list(state(desk, table).entries.values())
-    assert [each.key for each in entries] == keys
+    kept = state(desk, table)
+    assert [kept.places.key(place) for place in kept.entries] == keys
     found = read(desk, table)
     assert [each.priority for each in found] == priorities
     assert answers(found) == expected
