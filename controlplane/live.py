@@ -152,7 +152,7 @@ class LiveController:
                 "up": True,
                 "function": info.function,
                 "state_version": info.state_version,
-                "no_new_state": info.no_new_state,
+                "buckets_closed": len(info.closed_buckets),
                 "flows": load.flows,
                 "packets": load.packets,
                 "bytes": load.bytes,

@@ -27,7 +27,7 @@ Generated from `p4src/constants.p4` by `p4src/generate_constants.py`: change the
 
 # Which constants each side needs, by prefix.
 _OUTPUTS: dict[Path, tuple[str, ...]] = {
-    ROOT / "nf" / "southbound" / "p4_constants.py": ("MARKER_", "BOUNCE_", "DETOUR_"),
+    ROOT / "nf" / "southbound" / "p4_constants.py": ("MARKER_", "BOUNCE_", "DETOUR_", "BUCKETS"),
     ROOT / "controlplane" / "p4_constants.py": ("",),
 }
 

@@ -52,7 +52,7 @@ def _number(value: int | None) -> str:
 def _mode(instance: InstanceView) -> Text:
     if not instance.up:
         return Text("down", style="red")
-    if instance.no_new_state:
+    if instance.buckets_closed and not instance.buckets_owned:
         return Text("no new flows", style="yellow")
     return Text("up", style="green")
 

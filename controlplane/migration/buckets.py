@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from controlplane.migration.journal import Journal
 from controlplane.migration.peers import Bucket, Switch
@@ -19,6 +19,8 @@ class BucketKeeper:
         self._known: dict[int, Mapping[int, Bucket]] = {}
         self.turning = asyncio.Lock()
         """Held from reading buckets until what follows from them is written."""
+        self.changed = asyncio.Event()
+        """Set when buckets are written next; there is another one then."""
 
     async def read(self, group: int) -> Mapping[int, Bucket]:
         """The buckets of a group, by number. Raises MoveError."""
@@ -33,38 +35,44 @@ class BucketKeeper:
         del self._known[group]  # if this fails, nobody knows
         await self._switch.write_buckets(group, buckets)
         self._known[group] = wanted
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
-def turned(buckets: Mapping[int, Bucket], source: int, destination: int) -> dict[int, Bucket]:
-    """The buckets of the source as they are when new flows go to the destination.
+def owned(buckets: Mapping[int, Bucket], instance: int, scope: Collection[int]) -> frozenset[int]:
+    """Which of the buckets in the scope an instance owns."""
+    return frozenset(number for number in scope if buckets[number].owner == instance)
 
-    Flows that the source has seen stay there.
+
+def share_of(
+    buckets: Mapping[int, Bucket], source: int, share: float, scope: frozenset[int]
+) -> frozenset[int]:
+    """A share of the buckets in the scope that the source owns.
+
+    With all of these go the buckets in the scope that it does not own: it may still have
+    flows of them.
     """
-    return {
-        number: Bucket(destination, source)
-        for number, bucket in buckets.items()
-        if bucket.owner == source
-    }
+    mine = sorted(owned(buckets, source, scope))
+    count = round(share * len(mine))
+    return scope if mine and count == len(mine) else frozenset(mine[:count])
 
 
-def drained(buckets: Mapping[int, Bucket], source: int, destination: int) -> dict[int, Bucket]:
-    """The buckets turned from source to destination as they are when the source is empty."""
-    return {
-        number: Bucket(destination)
-        for number, bucket in buckets.items()
-        if bucket == Bucket(destination, source)
-    }
+def shared(
+    buckets: Mapping[int, Bucket], owner: int, previous: int, scope: Collection[int]
+) -> frozenset[int]:
+    """Which of the buckets in the scope have been turned from one instance to another."""
+    return frozenset(number for number in scope if buckets[number] == Bucket(owner, previous))
 
 
 def drained_by_others(
-    buckets: Mapping[int, Bucket], source: int, destination: int
+    buckets: Mapping[int, Bucket], source: int, destination: int, scope: Collection[int]
 ) -> frozenset[int]:
     """Instances that still have flows in the source's buckets, other than the destination.
 
     A bucket has room for one previous owner: it cannot be turned while it has another.
     """
     return frozenset(
-        bucket.previous
-        for bucket in buckets.values()
-        if bucket.owner == source and bucket.previous not in (0, source, destination)
+        buckets[number].previous
+        for number in owned(buckets, source, scope)
+        if buckets[number].previous not in (0, source, destination)
     )

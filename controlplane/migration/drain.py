@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from controlplane.migration.buckets import BucketKeeper, drained
+from controlplane.migration.buckets import BucketKeeper, shared
 from controlplane.migration.errors import MoveError
-from controlplane.migration.peers import Member
+from controlplane.migration.peers import Bucket, Member
 from nf.southbound.client import SouthboundError
 
 logger = logging.getLogger(__name__)
 
 
 class Drain:
-    """The buckets that were turned from `previous` to `owner`, while `previous` has flows.
+    """Buckets that were turned from `previous` to `owner`, while `previous` has flows of them.
 
     When it has none any more the buckets belong to the owner alone.
     """
@@ -25,10 +25,11 @@ class Drain:
         buckets: BucketKeeper,
         owner: Member,
         previous: Member,
+        numbers: Collection[int],
         interval_s: float,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
-        """Nothing is asked yet. `on_left` is told how many live flows are left."""
+        """`numbers` are the buckets. `on_left` is told how many live flows are left."""
         self.owner = owner
         self.previous = previous
         self.first: int | None = None
@@ -36,15 +37,11 @@ class Drain:
         self.left: int | None = None
         """Live flows when it was asked last."""
         self.superseded = False
-        """Another move has turned the buckets since."""
+        """Other moves have turned the buckets since."""
         self._buckets = buckets
+        self._numbers = frozenset(numbers)
         self._interval_s = interval_s
         self._on_left = on_left
-        self._superseding = asyncio.Event()
-
-    def supersede(self) -> None:
-        """Another move has turned the buckets: `run` ends, and leaves them alone."""
-        self._superseding.set()
 
     async def run(self) -> None:
         """Returns when the previous owner is drained, or the buckets have been turned again.
@@ -52,9 +49,10 @@ class Drain:
         Whoever does not answer is asked again: what it holds is not known to be gone.
         """
         complaint = ""
-        while not self._superseding.is_set():
+        while True:
+            changed = self._buckets.changed
             try:
-                if await self._drained():
+                if await self._is_over():
                     return
                 complaint = ""
             except (MoveError, SouthboundError) as error:
@@ -63,14 +61,15 @@ class Drain:
                     logger.warning("draining %s: %s", self.previous.name, complaint)
             try:
                 async with asyncio.timeout(self._interval_s):
-                    await self._superseding.wait()
+                    await changed.wait()
             except TimeoutError:
                 pass
-        self.superseded = True
 
-    async def _drained(self) -> bool:
+    async def _is_over(self) -> bool:
+        if not await self._still_shared():
+            return True
         flows = await self.previous.southbound.list_flows()
-        left = sum(not flow.ended for flow in flows)
+        left = sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows)
         if left != self.left:
             self._on_left(left)
         self.left = left
@@ -79,11 +78,16 @@ class Drain:
         if self.left:
             return False
         async with self._buckets.turning:
-            if self._superseding.is_set():
-                return False
-            group = self.owner.group
-            mine = drained(await self._buckets.read(group), self.previous.id, self.owner.id)
-            if mine:
-                await self._buckets.write(group, mine)
-            await self.previous.southbound.set_no_new_state(False)
+            if await self._still_shared():
+                alone = dict.fromkeys(self._numbers, Bucket(self.owner.id))
+                await self._buckets.write(self.owner.group, alone)
+                await self.previous.southbound.set_no_new_state(False, self._numbers)
         return True
+
+    async def _still_shared(self) -> bool:
+        """Lets go of the buckets that have been turned again; whether any is left."""
+        known = await self._buckets.read(self.owner.group)
+        left = shared(known, self.owner.id, self.previous.id, self._numbers)
+        self.superseded = not left and bool(self._numbers)
+        self._numbers = left
+        return bool(left)

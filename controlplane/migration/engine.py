@@ -7,11 +7,11 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controlplane.detection.registry import Rule
 from controlplane.migration.barriers import Barriers
-from controlplane.migration.buckets import BucketKeeper
+from controlplane.migration.buckets import BucketKeeper, share_of, shared
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
@@ -30,6 +30,7 @@ from controlplane.migration.peers import (
 )
 from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
 from controlplane.migration.services import Services
+from controlplane.migration.stragglers import follow_up
 from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.migration.writer import RuleWriter
 from controlplane.p4_constants import (
@@ -39,7 +40,7 @@ from controlplane.p4_constants import (
     PACKET_OUT_RELEASE,
 )
 from controlplane.switch.packets import PacketIn, PacketOut
-from nf.southbound.flow import FiveTuple
+from nf.southbound.flow import ALL_BUCKETS, FiveTuple
 
 _MAX_MOVES = 1000
 
@@ -108,7 +109,6 @@ class Engine:
         self._moves: OrderedDict[str, Move] = OrderedDict()
         self._switch_is_new = switch_is_new
         self._tasks: asyncio.TaskGroup | None = None
-        self._resumed: list[Drain] = []
         self._move_tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -184,20 +184,27 @@ class Engine:
 
     async def _resume_drains(self, tasks: asyncio.TaskGroup, taken_over: Sequence[Move]) -> None:
         """Goes on watching the buckets that an earlier controller has turned."""
-        watched = {(move.destination.id, move.source.id) for move in taken_over}
         members = {member.id: member for member in self._members.values()}
         for group in {member.group for member in members.values()}:
             buckets = await self._services.buckets.read(group)
-            for owner, previous in {*buckets.values()} - watched:
-                if owner in members and previous in members:
-                    drain = Drain(
-                        self._services.buckets,
-                        members[owner],
-                        members[previous],
-                        self._services.limits.drain_interval_s,
+            for owner, previous in {*buckets.values()}:
+                if owner not in members or previous not in members:
+                    continue
+                numbers = shared(buckets, owner, previous, buckets).difference(
+                    *(
+                        move.options.buckets
+                        for move in taken_over
+                        if (move.destination.id, move.source.id) == (owner, previous)
                     )
-                    self._resumed.append(drain)
-                    self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
+                )
+                drain = Drain(
+                    self._services.buckets,
+                    members[owner],
+                    members[previous],
+                    numbers,
+                    self._services.limits.drain_interval_s,
+                )
+                self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
 
     async def _end_moves(self) -> None:
         under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]
@@ -213,6 +220,7 @@ class Engine:
         """Begins a move, once both instances have answered. Raises MoveError."""
         rule = await self._rule(options)
         source, destination = self._check(options)
+        options = await self._with_buckets(options, source)
         number = self._services.journal.begin(options)
         move = self._new_move(number, options, source, destination, rule)
         try:
@@ -225,6 +233,9 @@ class Engine:
             await move.abandon()
             raise
         self._spawn(self._tasks, move.run(), move.id)
+        if options.stragglers_after_s is not None:
+            work = follow_up(move, options.stragglers_after_s, self.begin)
+            self._spawn(self._tasks, work, f"stragglers of {move.id}")
         self._forget_old()
         return move
 
@@ -245,7 +256,6 @@ class Engine:
             detector=self._detector,
             services=self._services,
             wall_clock=self._wall_clock,
-            on_turned=self._supersede_drains,
         )
         self._moves[move.id] = move
         return move
@@ -255,6 +265,8 @@ class Engine:
         strategy = STRATEGIES[options.kind]
         if strategy.takes is Takes.ELEPHANTS:
             return await self._detector.rule(options.elephants)
+        if options.stragglers_after_s is not None:
+            raise MoveError("stragglers are for move-elephant: other moves leave no flow for them")
         for field in options.elephants.model_dump(exclude_none=True):
             raise MoveError(
                 f"{field} is for move-elephant: {options.kind} takes {strategy.takes.value}"
@@ -278,14 +290,32 @@ class Engine:
             raise MoveError(refusal)
         if self._tasks is None:
             raise MoveError("the controller is not ready, or stopping", conflict=True)
-        for other in self._moves.values():
-            if other.source.group == source.group and other.state in UNDER_WAY:
+        return source, destination
+
+    async def _with_buckets(self, options: MoveOptions, source: Member) -> MoveOptions:
+        """Chooses the buckets of a share; other moves have none of them. Raises MoveError."""
+        buckets = await self._services.buckets.read(source.group)
+        others = [move for move in self._moves.values() if move.state in UNDER_WAY]
+        if options.share is not None:
+            taken = frozenset[int]().union(
+                *(other.options.buckets for other in others if other.options.overlaps(options))
+            )
+            options = replace(
+                options, buckets=share_of(buckets, source.id, options.share, ALL_BUCKETS - taken)
+            )
+            if not options.buckets:
+                raise MoveError(
+                    f"{source.name} has no bucket for that share that no other move has",
+                    conflict=True,
+                )
+        for other in others:
+            if other.options.overlaps(options):
                 raise MoveError(
                     f"{other.id} is moving flows of {other.source.name} to "
                     f"{other.destination.name}: wait for it, or cancel it",
                     conflict=True,
                 )
-        return source, destination
+        return options
 
     def _member(self, name: str) -> Member:
         member = self._members.get(name)
@@ -293,13 +323,6 @@ class Engine:
             known = ", ".join(sorted(self._members)) or "none"
             raise MoveError(f"unknown instance {name!r}; there are: {known}", unknown=True)
         return member
-
-    def _supersede_drains(self, move: Move) -> None:
-        """The buckets that the source owned are turned: nobody else waits for them any more."""
-        drains = [other.drain for other in self._moves.values() if other is not move]
-        for drain in (*drains, *self._resumed):
-            if drain is not None and drain.owner is move.source:
-                drain.supersede()
 
     def _forget_old(self) -> None:
         over = [number for number, move in self._moves.items() if move.state in ENDED]

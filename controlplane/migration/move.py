@@ -22,12 +22,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from controlplane.detection.registry import Rule
-from controlplane.migration.buckets import drained_by_others, turned
+from controlplane.migration.buckets import drained_by_others, owned, shared
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
@@ -78,7 +78,6 @@ class Move:
         detector: Detector,
         services: Services,
         wall_clock: Callable[[], float],
-        on_turned: Callable[[Move], None],
     ) -> None:
         """`number` is the move's in the journal."""
         self.id = f"m{number}"
@@ -94,7 +93,6 @@ class Move:
         self._rule = rule
         self._detector = detector
         self._services = services
-        self._on_turned = on_turned
         self._started_at = wall_clock()
         self._begin_s = services.clock()
         limits = services.limits
@@ -113,13 +111,20 @@ class Move:
         self._phases_ms: dict[str, float] = {}
         self._selected = 0
         self._active: int | None = None
-        self._turned: dict[int, Bucket] = {}
+        self._turned: frozenset[int] = frozenset()
+        """The buckets that are given back if the move is undone."""
+        self._shared: frozenset[int] = frozenset()
+        """Those in which flows are left at the source."""
         self._cancelled = False
         self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
         self._drained_ms: float | None = None
         self._taken_over: TakenOver | None = None
         self.drain: Drain | None = None
         """The watch over the flows that are left, once there is one."""
+        self.stragglers: Move | None = None
+        """The move of what was left of those after a while."""
+        self.ended = asyncio.Event()
+        """Set when nothing is waited for any more."""
 
     # --- what may be asked of it --------------------------------------------------
 
@@ -167,6 +172,7 @@ class Move:
             elephants=self._rule.choice if self._rule else None,
             parallelize=options.parallelize,
             early_release=options.early_release,
+            buckets=len(options.buckets),
             state=self.state,
             reason=self.reason,
             started_at=self._started_at,
@@ -177,6 +183,7 @@ class Move:
             buffer=buffer_report(self._mover.buffer),
             control=control_report(self._mover.control),
             drain=self._drain_report(),
+            stragglers=self.stragglers.id if self.stragglers else None,
             taken_over=self._taken_over,
             timeline=(
                 tuple(flow_report(record, self._begin_s) for record in records)
@@ -218,7 +225,9 @@ class Move:
                     f"{destination.state_version}, {self.source.name} {source.state_version}: "
                     "upgrade the destination first"
                 )
-            others = drained_by_others(buckets, self.source.id, self.destination.id)
+            others = drained_by_others(
+                buckets, self.source.id, self.destination.id, self.options.buckets
+            )
             if others:
                 raise MoveError(
                     f"{self.source.name} still takes over from another instance: "
@@ -230,6 +239,7 @@ class Move:
         """Ends what `prepare` has begun; there will be no move."""
         await self._end_detection()
         self.moved.set()
+        self.ended.set()
 
     async def run(self) -> None:
         """Moves, and drains the source. Failures end up in the report."""
@@ -269,6 +279,7 @@ class Move:
         logger.info("%s: %s %s", self.id, self.state, self.reason)
         if self.drain is not None:
             await self._watch(self.drain)
+        self.ended.set()
 
     async def _move(self) -> None:
         if await self._ends_cancelled():
@@ -288,12 +299,13 @@ class Move:
 
     async def _finish(self) -> None:
         buckets = await self._services.buckets.read(self.source.group)
-        pair = Bucket(self.destination.id, self.source.id)
-        self._turned = {number: bucket for number, bucket in buckets.items() if bucket == pair}
+        self._turned = self._shared = shared(
+            buckets, self.destination.id, self.source.id, self.options.buckets
+        )
         with self._timed("move"):
             await self._mover.finish()
         if self._turned:
-            await self._mover.close_source()
+            await self._mover.close_source(self._turned)
         self.reason = "an earlier controller ended while it was under way"
         await self._conclude()
 
@@ -313,14 +325,14 @@ class Move:
             return
         if not self._selected and not moves_none:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
-        self.drain = self._drain(self.destination, self.source)
+        self.drain = self._drain(self.destination, self.source, self._shared)
         self._enter(MoveState.DRAINING)
 
     async def _detect(self, rule: Rule) -> Sequence[FiveTuple]:
         with self._timed("detect"):
             selection = await self._detector.select(self.source.id, rule)
         self._active = selection.active
-        return selection.flows
+        return [flow for flow in selection.flows if flow.bucket in self.options.buckets]
 
     async def _end_detection(self) -> None:
         if self._detection is not None:
@@ -332,14 +344,16 @@ class Move:
             self._mover.control.southbound_calls += 1
             flows = await self.source.southbound.list_flows()
         self._active = len(flows)
-        return self._strategy.choose(flows)
+        in_scope = (flow for flow in flows if flow.flow.bucket in self.options.buckets)
+        return self._strategy.choose(in_scope)
 
-    def _drain(self, owner: Member, previous: Member) -> Drain:
+    def _drain(self, owner: Member, previous: Member, numbers: Collection[int]) -> Drain:
         services = self._services
         return Drain(
             services.buckets,
             owner,
             previous,
+            numbers,
             services.limits.drain_interval_s,
             on_left=lambda left: services.events.left(self.id, left),
         )
@@ -364,18 +378,19 @@ class Move:
                 await self._turn_buckets()
 
     async def _turn_buckets(self) -> None:
-        control = self._mover.control
-        group = self.source.group
-        buckets = await self._services.buckets.read(group)
-        self._turned = turned(buckets, self.source.id, self.destination.id)
-        control.southbound_calls += 1
-        await self.destination.southbound.set_no_new_state(False)
-        if self._turned:
+        control, keeper, group = self._mover.control, self._services.buckets, self.source.group
+        scope = self.options.buckets
+        turned = Bucket(self.destination.id, self.source.id)
+        mine = owned(await keeper.read(group), self.source.id, scope)
+        if mine:
+            control.southbound_calls += 1
+            await self.destination.southbound.set_no_new_state(False, mine)
             control.writes += 1
-            control.updates += len(self._turned)
-            await self._services.buckets.write(group, self._turned)
-        self._on_turned(self)
-        await self._mover.close_source()
+            control.updates += len(mine)
+            self._turned = mine
+            await keeper.write(group, dict.fromkeys(mine, turned))
+        self._shared = shared(await keeper.read(group), *turned, scope)
+        await self._mover.close_source(self._shared)
 
     async def _undo(self, end: MoveState) -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.
@@ -385,17 +400,15 @@ class Move:
         if self._turned and await self._alive(self.source):
             self._enter(MoveState.UNDOING)
             with self._timed("undo"):
-                back = {
-                    number: Bucket(self.source.id, self.destination.id) for number in self._turned
-                }
+                back = dict.fromkeys(self._turned, Bucket(self.source.id, self.destination.id))
                 try:
                     async with self._services.buckets.turning:
-                        await self.source.southbound.set_no_new_state(False)
+                        await self.source.southbound.set_no_new_state(False, self._turned)
                         await self._services.buckets.write(self.source.group, back)
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
-                    self.drain = self._drain(self.source, self.destination)
+                    self.drain = self._drain(self.source, self.destination, self._turned)
         self._enter(end)
 
     # --- afterwards -------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controlplane.detection.choice import Choice
+from nf.southbound.flow import ALL_BUCKETS
 
 
 class Kind(StrEnum):
@@ -68,6 +69,21 @@ class MoveOptions:
     """Each state is put as it is got."""
     early_release: bool = True
     """A flow is held only from its own export to its own import."""
+    stragglers_after_s: float | None = None
+    """When a second move takes the flows that are left and would outlive it; None: never."""
+    share: float | None = None
+    """How many of the buckets that the source owns are turned; None: all that it has to do with.
+
+    Only flows of those move, and die out.
+    """
+    buckets: frozenset[int] = ALL_BUCKETS
+    """Which these are; the engine chooses them where a share is asked for."""
+
+    def overlaps(self, other: MoveOptions) -> bool:
+        """Whether both could move the same flow, or turn the same bucket."""
+        ends = (other.source, other.destination)
+        meet = self.source in ends or self.destination == other.source
+        return meet and not self.buckets.isdisjoint(other.buckets)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,8 +179,13 @@ class Instance(Protocol):
         """Takes back what waits, behind a marker if any: the frames of each flow, in order."""
         ...
 
-    async def set_no_new_state(self, no_new_state: bool, *, marker: int = 0) -> None:
-        """Whether it bounces packets of flows it has no state for, behind a marker if any."""
+    async def set_no_new_state(
+        self, no_new_state: bool, buckets: Iterable[int], *, marker: int = 0
+    ) -> None:
+        """Whether it bounces packets of flows of these hash buckets that it has no state for.
+
+        Behind a marker, if any.
+        """
         ...
 
 

@@ -223,6 +223,8 @@ class MoveReport(_Frozen):
     """How they were told, for `moveElephant`."""
     parallelize: bool
     early_release: bool
+    buckets: int
+    """Hash buckets whose flows it takes; of all of them some may not be the source's."""
     state: MoveState
     reason: str = ""
     """Why it failed or was cancelled."""
@@ -235,6 +237,8 @@ class MoveReport(_Frozen):
     buffer: BufferReport
     control: ControlReport
     drain: DrainReport | None = None
+    stragglers: str | None = None
+    """The move that takes what was left, where it was asked for and anything was."""
     taken_over: TakenOver | None = None
     """Where an earlier controller began it."""
     timeline: tuple[FlowReport, ...] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +65,10 @@ class MoveRequest(Choice):
     parallelize: bool = True
     early_release: bool | None = None
     """None: as the strategy does."""
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of the source's hash buckets; None: whatever the source has to do with."""
+    stragglers_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """When what is left is moved as well, if it would outlive that; None: never."""
 
     def options(self) -> MoveOptions:
         """The same for the engine."""
@@ -101,7 +105,8 @@ class InstanceView(_Frozen):
     """Why it is not up."""
     function: str | None = None
     state_version: int | None = None
-    no_new_state: bool | None = None
+    buckets_closed: int | None = None
+    """Buckets that it takes no new flow of."""
     buckets_owned: int
     buckets_drained: int
     """Buckets that it has been turned away from, but still has flows of."""

@@ -48,8 +48,8 @@ class FlowTable(Generic[State]):
         # given another time, or is gone, is passed over when its turn comes.
         self._due: list[tuple[int, int, State]] = []
         self._scheduled = 0
-        self.no_new_state = False
-        """Whether flows without state get none."""
+        self.closed: frozenset[int] = frozenset()
+        """Hash buckets whose flows without state get none."""
         self.created = 0
         self.imported = 0
         self.deleted = 0
@@ -80,13 +80,17 @@ class FlowTable(Generic[State]):
             # The ports of an ended connection are used again.
             del self._states[packet.key]
             self.expired += 1
-        if self.no_new_state or self.full:
-            return None
         flow = packet.flow
+        if self.is_closed(flow) or self.full:
+            return None
         state = self._states[flow] = self._function.new_state(flow, now_us)
         self.created += 1
         self._schedule(state)
         return state
+
+    def is_closed(self, flow: FiveTuple) -> bool:
+        """Whether a flow without state gets none."""
+        return bool(self.closed) and flow.bucket in self.closed
 
     def count(self, packet: Packet, state: State, now_us: int) -> None:
         """Counts a packet in the state that `state_for` gave."""

@@ -115,7 +115,7 @@ class Instance(Generic[State]):
             return not self.set_aside.add(packet.key, frame)
         state = self.table.state_for(packet, now_us)
         if state is None:
-            if self.table.no_new_state:
+            if self.table.is_closed(packet.flow):
                 mark_bounce(frame)
                 self.bounced += 1
             else:

@@ -45,7 +45,7 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
             name=instance.name,
             function=instance.function.name,
             state_version=instance.function.state_version,
-            no_new_state=instance.table.no_new_state,
+            closed_buckets=sorted(instance.table.closed),
         )
 
     async def ListFlows(  # noqa: N802
@@ -137,7 +137,9 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
         """Holds for every frame that has not been read yet, or for those behind the marker."""
         if request.marker:
             await self._instance.markers.wait(request.marker)
-        self._instance.table.no_new_state = request.no_new_state
+        table = self._instance.table
+        buckets = table.closed.union if request.no_new_state else table.closed.difference
+        table.closed = buckets(request.buckets)
         return pb.SetModeReply()
 
     async def GetLoad(  # noqa: N802

@@ -326,13 +326,20 @@ class InstanceClient:
         return frames
 
     async def set_no_new_state(
-        self, no_new_state: bool, *, marker: int = 0, timeout_s: float = CALL_TIMEOUT_S
+        self,
+        no_new_state: bool,
+        buckets: Iterable[int],
+        *,
+        marker: int = 0,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Says whether the instance bounces packets of flows it has no state for.
 
+        That is for flows of these hash buckets; for others all stays as it is.
+
         Returns when that is in force: at once, or when it has read `marker` from its port.
         """
-        request = pb.SetModeRequest(no_new_state=no_new_state, marker=marker)
+        request = pb.SetModeRequest(no_new_state=no_new_state, buckets=buckets, marker=marker)
         await self._ask(self._stub.SetMode, request, timeout_s)
 
     async def get_load(self, *, timeout_s: float = CALL_TIMEOUT_S) -> pb.Load:

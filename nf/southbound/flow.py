@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from struct import Struct
 from typing import NamedTuple
+from zlib import crc32
 
 from nf.southbound import southbound_pb2 as pb
+from nf.southbound.p4_constants import BUCKETS
 
+ALL_BUCKETS = frozenset(range(BUCKETS))
+"""The hash buckets of a group."""
+
+_KEY = Struct("!IIHHB")
 _PROTOCOL_NAMES = {1: "icmp", 6: "tcp", 17: "udp"}
 
 
@@ -57,6 +64,11 @@ class FiveTuple(NamedTuple):
             high_port=self.high_port,
             protocol=self.protocol,
         )
+
+    @property
+    def bucket(self) -> int:
+        """Its hash bucket: the switch takes the same from the same key."""
+        return crc32(_KEY.pack(*self)) * BUCKETS >> 32
 
     def __str__(self) -> str:
         """`tcp 10.0.1.10:40000 ↔ 10.0.2.10:80`."""

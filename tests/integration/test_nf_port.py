@@ -28,7 +28,7 @@ from scapy.packet import Raw
 
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import InstanceClient
-from nf.southbound.flow import FiveTuple
+from nf.southbound.flow import ALL_BUCKETS, FiveTuple
 from nf.southbound.inband import BOUNCE_MAC, build_marker
 from testbed.child import Child
 from testbed.link import LinkEnd, connect, silence
@@ -225,7 +225,7 @@ async def test_a_marker_is_swallowed_when_all_before_it_is_done(
 async def test_unknown_flows_are_bounced(bed: Bed, nf1: InstanceClient) -> None:
     bed.send(segment(1, "S"))
     bed.receive(1)
-    await nf1.set_no_new_state(True)
+    await nf1.set_no_new_state(True, ALL_BUCKETS)
     full = segment(2, payload=bytes(1460))
     bed.send(segment(1), full, segment(3, "S"))
     assert bed.receive(3) == [

@@ -10,7 +10,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from controlplane.p4_constants import BUCKETS
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
@@ -34,10 +33,6 @@ def packet_of(frame: bytes) -> tuple[FiveTuple, int]:
     return flow_of(number), sequence
 
 
-def bucket_of(flow: FiveTuple) -> int:
-    return flow.low_port % BUCKETS
-
-
 class Delays:
     """Delays of the model: turns of the loop, seeded."""
 
@@ -58,7 +53,7 @@ class ModelInstance:
         self.id = number
         self.flows: dict[FiveTuple, list[int]] = {}
         self.ended: set[FiveTuple] = set()
-        self.no_new_state = False
+        self.closed: set[int] = set()
         self.port: asyncio.Queue[bytes] = asyncio.Queue()
         self.bounces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
         """What it hands back, with its number; the switch takes it."""
@@ -100,7 +95,7 @@ class ModelInstance:
         flow, sequence = packet_of(frame)
         if flow in self.flows:
             self.flows[flow].append(sequence)
-        elif self.no_new_state:
+        elif flow.bucket in self.closed:
             self.bounces.put_nowait((self.id, frame))
         else:
             self.flows[flow] = [sequence]
@@ -199,12 +194,14 @@ class ModelInstance:
         await self._read(marker)
         return {flow: self.waiting.pop(flow) for flow in flows if flow in self.waiting}
 
-    async def set_no_new_state(self, no_new_state: bool, *, marker: int = 0) -> None:
+    async def set_no_new_state(
+        self, no_new_state: bool, buckets: Iterable[int], *, marker: int = 0
+    ) -> None:
         await self._answer()
         while marker and marker not in self._markers:
             await self._marker_read.wait()
         await self._answer()
-        self.no_new_state = no_new_state
+        (self.closed.update if no_new_state else self.closed.difference_update)(buckets)
 
 
 class ModelPutStream:

@@ -11,7 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from instance_model import Delays, ModelInstance, bucket_of, frame_of, packet_of
+from instance_model import Delays, ModelInstance, frame_of, packet_of
 
 from controlplane.detection.choice import Choice, DetectionError, Settings
 from controlplane.detection.registry import Rule, make_rule
@@ -123,7 +123,7 @@ class ModelSwitch:
         if isinstance(rule, InstanceRule):
             instance = rule.instance
         else:
-            bucket = self.buckets[bucket_of(flow)]
+            bucket = self.buckets[flow.bucket]
             instance = bucket.owner
             if bucket.previous and (flow, bucket.previous) in self.seen:
                 instance = bucket.previous
@@ -133,7 +133,7 @@ class ModelSwitch:
     def _bounced(self, bounce: tuple[int, bytes]) -> None:
         sender, frame = bounce
         flow, _ = packet_of(frame)
-        owner = self.buckets[bucket_of(flow)].owner
+        owner = self.buckets[flow.bucket].owner
         if owner == sender:
             self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 1, 0, frame))
         else:
@@ -239,16 +239,18 @@ class ModelDetector:
 
 
 class Model:
-    """A switch, nf1 (owner of all buckets) and nf2, and hosts that send."""
+    """A switch, nf1 (owner of all buckets), nf2 and further instances, and hosts that send."""
 
-    def __init__(self, seed: int, *, longest_delay: int = 4) -> None:
+    def __init__(self, seed: int, *, longest_delay: int = 4, instances: int = 2) -> None:
         self.delays = Delays(seed, longest_delay)
-        self.nf1 = ModelInstance("nf1", 1, self.delays)
-        self.nf2 = ModelInstance("nf2", 2, self.delays)
-        self.switch = ModelSwitch([self.nf1, self.nf2], self.delays)
+        self.instances = [
+            ModelInstance(f"nf{number}", number, self.delays) for number in range(1, instances + 1)
+        ]
+        self.nf1, self.nf2 = self.instances[:2]
+        self.switch = ModelSwitch(self.instances, self.delays)
         self.members = {
             instance.name: Member(instance.id, instance.name, GROUP, "monitors", instance)
-            for instance in (self.nf1, self.nf2)
+            for instance in self.instances
         }
         self.sent: dict[FiveTuple, int] = defaultdict(int)
         self._tasks: list[asyncio.Task[None]] = []
@@ -256,7 +258,7 @@ class Model:
     async def __aenter__(self) -> Model:
         self._tasks = [
             asyncio.create_task(work)
-            for work in (self.switch.run(), self.nf1.run(), self.nf2.run())
+            for work in (self.switch.run(), *(nf.run() for nf in self.instances))
         ]
         return self
 
@@ -287,9 +289,9 @@ class Model:
             await asyncio.sleep(0)
 
     def holder(self, flow: FiveTuple) -> ModelInstance | None:
-        """The one instance that has the flow's state; fails if both have."""
-        holders = [nf for nf in (self.nf1, self.nf2) if flow in nf.flows]
-        assert len(holders) <= 1, f"{flow} has state in two places"
+        """The one instance that has the flow's state; fails if several have."""
+        holders = [nf for nf in self.instances if flow in nf.flows]
+        assert len(holders) <= 1, f"{flow} has state in several places"
         return holders[0] if holders else None
 
     def check(self, *, ordered_via_controller: bool = True) -> None:
@@ -300,6 +302,6 @@ class Model:
             processed = holder.flows[flow]
             assert sorted(processed) == list(range(count)), f"{flow}: {processed} of {count}"
             if ordered_via_controller:
-                for nf in (self.nf1, self.nf2):
+                for nf in self.instances:
                     released = nf.via_controller[flow]
                     assert released == sorted(released), f"{flow}: released {released}"

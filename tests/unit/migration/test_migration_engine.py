@@ -173,7 +173,7 @@ async def test_move_elephant_leaves_mice_alone_and_drains(seed: int) -> None:
         report = move.report()
         assert report.drain is not None
         assert report.drain.left == 0
-        assert not model.nf1.no_new_state
+        assert not model.nf1.closed
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -227,8 +227,8 @@ async def test_move_and_move_back_restores_everything(seed: int) -> None:
         assert not model.nf2.flows
         assert set(model.switch.rules.values()) == {InstanceRule(1)}
         assert set(model.switch.buckets.values()) == {Bucket(1)}
-        assert not model.nf1.no_new_state
-        assert not model.nf2.no_new_state
+        assert not model.nf1.closed
+        assert not model.nf2.closed
 
 
 @pytest.mark.parametrize("seed", range(12))

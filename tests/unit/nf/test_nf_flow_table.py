@@ -10,7 +10,7 @@ from nf.asset_monitor.monitor import AssetMonitor
 from nf.runtime.flow_table import FlowTable, FlowTableOptions
 from nf.runtime.function import StateError
 from nf.runtime.packet import Packet
-from nf.southbound.flow import FiveTuple
+from nf.southbound.flow import ALL_BUCKETS, FiveTuple
 
 S = 1_000_000
 OPTIONS = FlowTableOptions(linger_s=2, tcp_idle_s=60, other_idle_s=30, max_flows=3)
@@ -106,7 +106,7 @@ def test_ports_that_are_used_again_begin_a_new_state() -> None:
 def test_no_new_state() -> None:
     bed = Bed()
     known = bed.send(tcp(SYN), 0)
-    bed.table.no_new_state = True
+    bed.table.closed = ALL_BUCKETS
     other = FLOW._replace(low_port=1)
     assert bed.send(tcp(SYN, flow=other), 0) is None
     assert bed.send(tcp(ACK, flow=other), 0) is None

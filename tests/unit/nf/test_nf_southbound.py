@@ -25,7 +25,7 @@ from nf.runtime.listen import ListenError, listen
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound import southbound_pb2_grpc as rpc
 from nf.southbound.client import InstanceClient, SouthboundError
-from nf.southbound.flow import FiveTuple
+from nf.southbound.flow import ALL_BUCKETS, FiveTuple
 from nf.southbound.inband import BOUNCE_MAC, build_marker
 
 FLOWS = [FLOW._replace(low_port=port) for port in range(1, 6)]
@@ -82,7 +82,7 @@ async def get(end: End, *flows: FiveTuple, marker: int = 0) -> list[pb.StateChun
 async def test_who_an_instance_is(nf1: End) -> None:
     info = await nf1.client.get_info()
     assert (info.name, info.function, info.state_version) == ("nf1", "asset-monitor", 1)
-    assert not info.no_new_state
+    assert not info.closed_buckets
 
 
 async def test_flows_are_listed(nf1: End) -> None:
@@ -209,8 +209,8 @@ async def test_who_goes_away_is_not_waited_for(how: str, nf1: End) -> None:
 
 async def test_without_new_state_unknown_flows_are_bounced(nf1: End) -> None:
     nf1.handle(tcp(SYN, flow=FLOWS[0]))
-    await nf1.client.set_no_new_state(True)
-    assert (await nf1.client.get_info()).no_new_state
+    await nf1.client.set_no_new_state(True, ALL_BUCKETS)
+    assert {*(await nf1.client.get_info()).closed_buckets} == ALL_BUCKETS
     known, unknown = tcp(ACK, flow=FLOWS[0]), tcp(SYN, flow=FLOWS[1])
     frames = [memoryview(bytearray(frame)) for frame in (known, unknown)]
     assert all(nf1.instance.handle(frame, 0) for frame in frames)
@@ -218,13 +218,13 @@ async def test_without_new_state_unknown_flows_are_bounced(nf1: End) -> None:
     assert bytes(frames[1]) == BOUNCE_MAC + unknown[6:]
     load = await nf1.client.get_load()
     assert (load.bounced, load.flows_created, load.flows) == (1, 1, 1)
-    await nf1.client.set_no_new_state(False)
+    await nf1.client.set_no_new_state(False, ALL_BUCKETS)
     nf1.handle(unknown)
     assert len(await nf1.client.list_flows()) == 2
 
 
 async def test_the_mode_changes_behind_a_marker(nf1: End) -> None:
-    closing = asyncio.create_task(nf1.client.set_no_new_state(True, marker=3))
+    closing = asyncio.create_task(nf1.client.set_no_new_state(True, ALL_BUCKETS, marker=3))
     await until(lambda: nf1.instance.markers.waiting == 1)
     nf1.handle(tcp(SYN, flow=FLOWS[0]))
     assert not closing.done()
