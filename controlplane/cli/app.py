@@ -19,7 +19,7 @@ from controlplane.cli.errors import CommandError
 from controlplane.cli.follow import follow
 from controlplane.cli.options import (
     ConfigOption,
-    DestinationArgument,
+    DestinationsArgument,
     DetectorOption,
     DistributionOption,
     EarlyReleaseOption,
@@ -30,14 +30,17 @@ from controlplane.cli.options import (
     NorthboundOption,
     ParallelizeOption,
     RhoOption,
+    ShareOption,
     SizeOption,
     SourceArgument,
+    StragglersOption,
     StrategyName,
     StrategyOption,
     ThetaOption,
     WaitDrainOption,
     WaitOption,
     elephant_choice,
+    shares,
 )
 from controlplane.cli.shell import open_shell
 from controlplane.migration.options import Guarantee, Kind, Scope
@@ -205,41 +208,46 @@ def cancel(
     """Cancel a move: flows that are not committed stay at the source."""
     with Northbound(northbound) as controller:
         controller.cancel(number)
-        report = follow(controller, number, drain=False, console=Console(stderr=True))
+        [report] = follow(controller, [number], drain=False, console=Console(stderr=True))
     _print(report, render.report(report), as_json=as_json)
 
 
 @app.command()
 def move(
     source: SourceArgument,
-    destination: DestinationArgument,
+    destinations: DestinationsArgument,
     northbound: NorthboundOption,
     strategy: StrategyOption = StrategyName.OPENNF,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
     keep_at: KeepAtOption = None,
+    share: ShareOption = None,
     parallelize: ParallelizeOption = True,
     early_release: EarlyReleaseOption = None,
     wait: WaitOption = True,
     wait_drain: WaitDrainOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move the flows of SRC to DST: all, as OpenNF does, or as another strategy does."""
+    """Move the flows of SRC to DST: all, as OpenNF does, or as another strategy does.
+
+    Several DST divide them: one move each, all at the same time.
+    """
     asked = MoveRequest(
         kind=BY_NAME[strategy].kind,
         source=source,
-        destination=destination,
+        destination=destinations[0],
+        share=share,
         guarantee=guarantee,
         keep_at=keep_at,
         parallelize=parallelize,
         early_release=early_release,
     )
-    _move(northbound, asked, wait=wait, drain=wait_drain, as_json=as_json)
+    _move(northbound, asked, destinations, wait=wait, drain=wait_drain, as_json=as_json)
 
 
 @app.command("move-elephant")
 def move_elephant(
     source: SourceArgument,
-    destination: DestinationArgument,
+    destinations: DestinationsArgument,
     northbound: NorthboundOption,
     scope: Annotated[Scope, typer.Option(help="Which state is moved.")] = Scope.PER_FLOW,
     guarantee: GuaranteeOption = Guarantee.LOSS_FREE,
@@ -250,17 +258,24 @@ def move_elephant(
     theta: ThetaOption = None,
     distribution: DistributionOption = None,
     edm: EdmOption = None,
+    share: ShareOption = None,
+    stragglers: StragglersOption = None,
     parallelize: ParallelizeOption = True,
     early_release: EarlyReleaseOption = None,
     wait: WaitOption = True,
     wait_drain: WaitDrainOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move the elephants of SRC to DST; mice die out at SRC, new flows begin at DST."""
+    """Move the elephants of SRC to DST; mice die out at SRC, new flows begin at DST.
+
+    Several DST divide them: one move each, all at the same time.
+    """
     asked = MoveRequest(
         kind=Kind.MOVE_ELEPHANT,
         source=source,
-        destination=destination,
+        destination=destinations[0],
+        share=share,
+        stragglers_after_s=stragglers,
         scope=scope,
         guarantee=guarantee,
         keep_at=keep_at,
@@ -268,23 +283,48 @@ def move_elephant(
         early_release=early_release,
         **elephant_choice(detector, rho, size, theta, distribution, edm),
     )
-    _move(northbound, asked, wait=wait, drain=wait_drain, as_json=as_json)
+    _move(northbound, asked, destinations, wait=wait, drain=wait_drain, as_json=as_json)
 
 
-def _move(address: str, asked: MoveRequest, *, wait: bool, drain: bool, as_json: bool) -> None:
+def _move(
+    address: str,
+    asked: MoveRequest,
+    destinations: list[str],
+    *,
+    wait: bool,
+    drain: bool,
+    as_json: bool,
+) -> None:
+    """One move to each of the destinations."""
     with Northbound(address) as controller:
-        report = controller.begin(asked)
+        begun: list[str] = []
+        for destination, share in zip(
+            destinations, shares(asked.share, len(destinations)), strict=True
+        ):
+            each = asked.model_copy(update={"destination": destination, "share": share})
+            try:
+                begun.append(controller.begin(each).id)
+            except CommandError as error:
+                goes_on = f" ({_named(begun)} already under way)" if begun else ""
+                raise CommandError(f"{error}{goes_on}") from None
         if wait or drain:
             try:
-                report = follow(controller, report.id, drain=drain, console=Console(stderr=True))
+                follow(controller, begun, drain=drain, console=Console(stderr=True))
             except KeyboardInterrupt:
                 raise CommandError(
-                    f"{report.id} goes on; `controlplane cancel {report.id}` would undo it"
+                    f"{_named(begun)} not over; `controlplane cancel ID` would undo it"
                 ) from None
-            report = controller.move(report.id, timeline=as_json)
-    _print(report, render.report(report), as_json=as_json)
-    if report.state in (MoveState.FAILED, MoveState.CANCELLED):
-        raise CommandError(f"{report.id} {report.state}: {report.reason}")
+        reports = [controller.move(number, timeline=as_json) for number in begun]
+    for report in reports:
+        _print(report, render.report(report), as_json=as_json)
+    bad = [each for each in reports if each.state in (MoveState.FAILED, MoveState.CANCELLED)]
+    if bad:
+        raise CommandError("; ".join(f"{each.id} {each.state}: {each.reason}" for each in bad))
+
+
+def _named(moves: list[str]) -> str:
+    """`m1 is`, `m1, m2 are`."""
+    return f"{', '.join(moves)} {'is' if len(moves) == 1 else 'are'}"
 
 
 @app.command()

@@ -1,11 +1,19 @@
-"""Follows a move with a progress display until it is over."""
+"""Follows moves with a progress display until they are over."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from controlplane.cli.client import Northbound
 from controlplane.cli.forecast import Forecast
@@ -15,8 +23,10 @@ from controlplane.migration.report import UNDER_WAY, MoveReport, MoveState
 _INTERVAL_S = 0.1
 
 
-def follow(northbound: Northbound, number: str, *, drain: bool, console: Console) -> MoveReport:
-    """Returns when all has been moved, or with `drain` when the mice are gone too.
+def follow(
+    northbound: Northbound, numbers: Sequence[str], *, drain: bool, console: Console
+) -> list[MoveReport]:
+    """Returns when each has moved all it is to, or with `drain` when the mice are gone too.
 
     Raises CommandError.
     """
@@ -32,25 +42,35 @@ def follow(northbound: Northbound, number: str, *, drain: bool, console: Console
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        forecast = Forecast()
-        task = progress.add_task(number, total=None, flows="", held="", mice="")
+        tasks = {
+            number: (progress.add_task(number, total=None, flows="", held="", mice=""), Forecast())
+            for number in numbers
+        }
         while True:
-            report = northbound.move(number)
-            counts = report.flows
-            ended = counts.selected - counts.under_way
-            waits = report.state in UNDER_WAY or (drain and report.state is MoveState.DRAINING)
-            progress.update(
-                task,
-                description=f"{number} {report.state}",
-                total=counts.selected or None,
-                completed=ended,
-                flows=f"{ended:,} of {counts.selected:,} flows",
-                held=f"{size(report.buffer.now_bytes)} held",
-                mice=_mice(report, forecast),
-            )
-            if not waits:
-                return report
+            reports = [northbound.move(number) for number in numbers]
+            for report in reports:
+                _show(progress, report, *tasks[report.id])
+            if not any(_is_waited_for(report, drain=drain) for report in reports):
+                return reports
             time.sleep(_INTERVAL_S)
+
+
+def _is_waited_for(report: MoveReport, *, drain: bool) -> bool:
+    return report.state in UNDER_WAY or (drain and report.state is MoveState.DRAINING)
+
+
+def _show(progress: Progress, report: MoveReport, task: TaskID, forecast: Forecast) -> None:
+    counts = report.flows
+    ended = counts.selected - counts.under_way
+    progress.update(
+        task,
+        description=f"{report.id} {report.state}",
+        total=counts.selected or None,
+        completed=ended,
+        flows=f"{ended:,} of {counts.selected:,} flows",
+        held=f"{size(report.buffer.now_bytes)} held",
+        mice=_mice(report, forecast),
+    )
 
 
 def _mice(report: MoveReport, forecast: Forecast) -> str:

@@ -117,8 +117,29 @@ EdmOption = Annotated[
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SRC", help="Instance that the flows leave.")
 ]
-DestinationArgument = Annotated[
-    str, typer.Argument(metavar="DST", help="Instance that they go to.")
+DestinationsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="DST...", help="Instance that they go to; several divide them."),
+]
+ShareOption = Annotated[
+    float | None,
+    typer.Option(
+        "--share",
+        parser=share_argument,
+        metavar="SHARE",
+        help="Only flows of this share of the hash buckets that SRC owns.",
+        show_default="all of SRC's flows",
+    ),
+]
+StragglersOption = Annotated[
+    float | None,
+    typer.Option(
+        "--stragglers",
+        metavar="SECONDS",
+        min=0,
+        help="After so long, also move flows left behind that would outlive that move.",
+        show_default="never",
+    ),
 ]
 GuaranteeOption = Annotated[
     Guarantee, typer.Option("--guarantee", help="What is promised to packets of moved flows.")
@@ -154,6 +175,17 @@ WaitOption = Annotated[
 WaitDrainOption = Annotated[
     bool, typer.Option("--wait-drain", help="Wait until the flows left behind have died out.")
 ]
+
+
+def shares(total: float | None, destinations: int) -> list[float | None]:
+    """What each destination takes of the buckets that those before it have left to the source.
+
+    All get as many; `total` is what they get together, None or 1 being everything.
+    """
+    if destinations == 1:
+        return [total]
+    whole = total or 1.0
+    return [whole / (destinations - taken * whole) for taken in range(destinations)]
 
 
 def controllers_path(distribution: str | None) -> str | None:

@@ -14,6 +14,7 @@ from controlplane.northbound.models import (
     InstanceView,
     StatusView,
 )
+from controlplane.p4_constants import BUCKETS
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _PHASES = (
@@ -192,6 +193,8 @@ def report(view: MoveReport) -> RenderableType:
         f"{counts.moved:,} of {counts.selected:,} moved, {counts.rolled_back:,} rolled back, "
         f"{counts.absent:,} without state, {counts.stranded:,} stranded",
     )
+    if view.buckets < BUCKETS:
+        facts.add_row("buckets", f"{view.buckets:,} of {BUCKETS:,}: only flows of these")
     if view.elephants is not None:
         facts.add_row("elephants", view.elephants.described())
     facts.add_row("downtime", milliseconds(view.downtime_ms))
@@ -218,6 +221,8 @@ def report(view: MoveReport) -> RenderableType:
                 else ""
             ),
         )
+    if view.stragglers is not None:
+        facts.add_row("stragglers", f"moved by {view.stragglers}")
     phases = new_table("per flow, in ms", "phase", ">flows", ">p50", ">p90", ">p99", ">max")
     for name in _PHASES:
         values: Percentiles | None = getattr(view.flow_phases_ms, name)

@@ -68,7 +68,7 @@ class ModelController:
                 buckets_drained=0,
                 flows=len(nf.flows),
             )
-            for nf in (self.model.nf1, self.model.nf2)
+            for nf in self.model.instances
         )
 
     async def flows(self) -> FlowsView:
@@ -117,8 +117,8 @@ class ModelController:
 
 @contextlib.asynccontextmanager
 async def model_controller() -> AsyncGenerator[ModelController]:
-    """A controller with flows at nf1, five of them elephants."""
-    async with Model(1) as model:
+    """A controller of three instances with flows at nf1, five of them elephants."""
+    async with Model(1, instances=3) as model:
         engine = Engine(
             model.switch,
             model.members,

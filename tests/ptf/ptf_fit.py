@@ -82,11 +82,6 @@ def slots_of(flow: FiveTuple) -> tuple[int, int]:
     return crc32(key) % FIT_SLOTS, crc16(key) % FIT_SLOTS
 
 
-def bucket_of(flow: FiveTuple) -> int:
-    """The hash bucket of a flow."""
-    return crc32(_key(flow)) >> 26
-
-
 def affinity_cells_of(flow: FiveTuple, instance: int) -> tuple[int, int, int]:
     """The cells of a flow at an instance in the three registers."""
     key = _key(flow) + bytes([instance])

@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 import pytest
 from ptf_fates import Dropped, Out
-from ptf_fit import AFFINITY, affinity_cells_of, bucket_of, find_flow
+from ptf_fit import AFFINITY, affinity_cells_of, find_flow
 from ptf_frames import flow_of, to_client, to_server
 from ptf_network import CLIENT, NF1, NF2, SERVER
 from ptf_switch import PtfSwitch
@@ -42,7 +42,7 @@ def flow(switch: PtfSwitch) -> Flow:
 
 
 def turn(switch: PtfSwitch, flow: Flow, owner: int, previous: int = 0) -> None:
-    switch.put(entries.bucket(GROUP, bucket_of(flow.five_tuple), owner, previous))
+    switch.put(entries.bucket(GROUP, flow.five_tuple.bucket, owner, previous))
 
 
 def goes_to(switch: PtfSwitch, flow: Flow) -> int:
@@ -105,9 +105,7 @@ def test_turned_and_turned_back(switch: PtfSwitch) -> None:
 
 
 def test_only_the_bucket_is_turned(switch: PtfSwitch, flow: Flow, random: Random) -> None:
-    other = find_flow(
-        flow.five_tuple, random, lambda each: bucket_of(each) != bucket_of(flow.five_tuple)
-    )
+    other = find_flow(flow.five_tuple, random, lambda each: each.bucket != flow.five_tuple.bucket)
     turn(switch, flow, owner=2)
     assert goes_to(switch, Flow(other.low_port, other.high_port)) == 1
     assert goes_to(switch, flow) == 2

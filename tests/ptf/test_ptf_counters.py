@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pytest
 from ptf_fates import FENCE_ADDRESS, Out
-from ptf_fit import bucket_of
 from ptf_frames import flow_of, to_server
 from ptf_network import CLIENT, NF1
 from ptf_switch import PtfSwitch
@@ -39,7 +38,7 @@ NETWORKS = [Ternary(int(host.address.network.network_address), 0xFFFFFF00) for h
             (entries.NF_PORTS, (NF1,), NF1, FRAME),
             (entries.INSTANCES, (1,), CLIENT, FRAME),
             (entries.STEER, (*NETWORKS, entries.ANY), CLIENT, FRAME),
-            (entries.BUCKETS, (1, bucket_of(FLOW)), CLIENT, FRAME),
+            (entries.BUCKETS, (1, FLOW.bucket), CLIENT, FRAME),
         ]
     ],
 )

@@ -10,7 +10,6 @@ from random import Random
 
 import pytest
 from ptf_fates import Dropped, Fate, Out
-from ptf_fit import bucket_of
 from ptf_frames import at_host, bounced, flow_of, padded, to_client, to_server
 from ptf_network import CLIENT, NF1, NF2, SERVER
 from ptf_switch import PtfSwitch
@@ -155,7 +154,7 @@ def test_the_flow_s_hash_chooses_the_bucket(switch: PtfSwitch, random: Random) -
     for _ in range(400):
         port = switch.unused_port()
         frame = to_server(TCP(sport=port, dport=443))
-        bucket = bucket_of(flow_of(frame, port, 443))
+        bucket = flow_of(frame, port, 443).bucket
         reached.add(bucket)
         frames[owners[bucket]].append(frame)
     assert len(reached) == p4.BUCKETS
@@ -226,7 +225,7 @@ def test_a_rule_holds_for_both_directions(switch: PtfSwitch) -> None:
 
 
 def test_a_rule_needs_no_owner_of_the_bucket(switch: PtfSwitch) -> None:
-    switch.put(entries.bucket(GROUP, bucket_of(FLOW), 0), entries.flow_to_instance(FLOW, 2))
+    switch.put(entries.bucket(GROUP, FLOW.bucket, 0), entries.flow_to_instance(FLOW, 2))
     assert switch.process(CLIENT, FRAME) == [Out(NF2, FRAME)]
 
 

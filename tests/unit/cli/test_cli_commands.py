@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -117,10 +118,34 @@ def test_move_as_json_has_the_timeline(address: str) -> None:
     assert back["flows"]["moved"] == 24
 
 
+def test_a_move_is_divided_among_destinations(address: str) -> None:
+    out = run("move", "nf1", "nf2", "nf3", "--json", "--northbound", address)
+    reports = [json.loads(line) for line in out.splitlines()]
+    assert [report["destination"] for report in reports] == ["nf2", "nf3"]
+    assert [report["buckets"] for report in reports] == [32, 32]
+    assert sum(report["flows"]["moved"] for report in reports) == 24
+    again = run("move", "nf2", "nf1", "--share", "0.5", "--northbound", address)
+    assert "16 of 64: only flows of these" in again
+
+
+def test_a_refused_part_of_a_divided_move_says_what_goes_on(address: str) -> None:
+    with pytest.raises(CommandError, match=r"unknown instance 'nf9'.* \(m1 is already under way"):
+        run("move", "nf1", "nf2", "nf9", "--northbound", address)
+
+
+def test_stragglers_are_told_of(address: str) -> None:
+    asked = ("--stragglers", "0", "--distribution", "web-search", "--detector", "survival")
+    run("move-elephant", "nf1", "nf2", *asked, "--northbound", address)
+    deadline_s = time.monotonic() + 10
+    while len(moves := run_json("moves", "--northbound", address)) < 2:
+        assert time.monotonic() < deadline_s
+    assert [move["stragglers"] for move in moves] == ["m2", None]
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("move", "nf1", "nf9"), "unknown instance 'nf9'; there are: nf1, nf2"),
+        (("move", "nf1", "nf9"), "unknown instance 'nf9'; there are: nf1, nf2, nf3"),
         (("move", "nf1", "nf1"), "source and destination are both nf1"),
         (("cancel", "m7"), "there is no move 'm7'"),
         (
@@ -238,7 +263,7 @@ def test_no_controller(arguments: tuple[str, ...], line: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("move", "nf1"), "Missing argument 'DST'."),
+        (("move", "nf1"), "Missing argument 'DST...'."),
         (
             ("move-elephant", "nf1", "nf2", "--rho", "2"),
             "Invalid value for '--rho': '2' is no share, above 0 and at most 1",

@@ -207,6 +207,17 @@ async def test_who_goes_away_is_not_waited_for(how: str, nf1: End) -> None:
     await client.close()
 
 
+async def test_only_flows_of_closed_buckets_are_bounced(nf1: End) -> None:
+    closed, other = FLOWS[0], next(flow for flow in FLOWS if flow.bucket != FLOWS[0].bucket)
+    await nf1.client.set_no_new_state(True, {closed.bucket, 0, 63})
+    await nf1.client.set_no_new_state(False, {0, 63} - {closed.bucket})
+    assert {*(await nf1.client.get_info()).closed_buckets} == {closed.bucket}
+    assert nf1.instance.handle(memoryview(bytearray(tcp(SYN, flow=closed))), 0)
+    nf1.handle(tcp(SYN, flow=other))
+    assert [each.flow for each in await nf1.client.list_flows()] == [other]
+    assert (await nf1.client.get_load()).bounced == 1
+
+
 async def test_without_new_state_unknown_flows_are_bounced(nf1: End) -> None:
     nf1.handle(tcp(SYN, flow=FLOWS[0]))
     await nf1.client.set_no_new_state(True, ALL_BUCKETS)

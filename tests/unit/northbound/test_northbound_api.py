@@ -42,7 +42,7 @@ async def move(http: httpx.AsyncClient, **body: Any) -> httpx.Response:
 
 async def test_views(http: httpx.AsyncClient) -> None:
     status = StatusView.model_validate((await http.get("/v1/status")).json())
-    assert [one.name for one in status.instances] == ["nf1", "nf2"]
+    assert [one.name for one in status.instances] == ["nf1", "nf2", "nf3"]
     flows = FlowsView.model_validate((await http.get("/v1/flows")).json())
     assert len(flows.flows) == 24
     answer = await http.get("/v1/elephants", params={"rho": 0.5, "instance": "nf1"})
@@ -52,7 +52,7 @@ async def test_views(http: httpx.AsyncClient) -> None:
     population = PopulationView.model_validate(answer.json())
     assert (population.instance, population.distribution.name) == ("nf1", "WAN")
     assert len(population.bytes) == len(population.bytes_per_s) == len(population.ended) == 24
-    assert len((await http.get("/v1/instances")).json()) == 2
+    assert len((await http.get("/v1/instances")).json()) == 3
 
 
 async def test_move_elephant_and_its_report(
