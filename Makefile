@@ -125,7 +125,7 @@ TARGET ?= auto
 LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),--rate $(RATE)) \
     $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) --die-with-parent
 
-.PHONY: run-bmv2 demo chaos bench bench-switch
+.PHONY: run-bmv2 demo chaos bench bench-switch bench-move
 run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
 	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
 
@@ -140,7 +140,10 @@ chaos: setup  ## Kill, hang and cancel while flows move, on live traffic (TARGET
 	@exec $(BIN)/python -m experiments.chaos --target $(TARGET) --rounds $(ROUNDS) \
 	    $(if $(SEED),--seed $(SEED)) --die-with-parent
 
-bench: bench-switch  ## Measure everything that is measured.
+bench: bench-switch bench-move  ## Measure everything that is measured.
 
 bench-switch: setup  ## Measure the switch targets: packets, latency, control plane.
 	@exec $(BIN)/python -m experiments.bench_switch --die-with-parent
+
+bench-move: setup  ## Measure moves: every strategy, guarantee and buffer place.
+	@exec $(BIN)/python -m experiments.bench_move --die-with-parent $(BENCH_MOVE_ARGS)

@@ -53,6 +53,9 @@ class BedOptions:
     rho: float
     """Share of the active bytes that the controller takes for the elephants'."""
 
+    activity_window_ms: int = plan.ACTIVITY_WINDOW_MS
+    """A flow is active that has sent within so long."""
+
     program: Path = PROGRAM
     p4info: Path = P4INFO
 
@@ -303,6 +306,7 @@ class Bed:
                 p4info=self.options.p4info,
                 thrift=self.target.thrift_address,
                 rho=self.options.rho,
+                activity_window_ms=self.options.activity_window_ms,
             )
         )
         self._await_controller(self._run_controller())

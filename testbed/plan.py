@@ -55,6 +55,9 @@ PORTS = {node.port: f"{SWITCH_NAME}-{node.name}" for node in (*HOSTS, *INSTANCES
 """The switch's ports and the interfaces they are on."""
 
 
+ACTIVITY_WINDOW_MS = 100
+"""A flow is active that has sent within so long (paper §4.1)."""
+
 JOURNAL = "journal.sqlite"
 """The controller's journal, in the run directory; what it needs beside it begins so."""
 
@@ -90,7 +93,13 @@ class RunDirectory:
 
 
 def topology(
-    run: RunDirectory, *, program: Path, p4info: Path, thrift: str | None, rho: float
+    run: RunDirectory,
+    *,
+    program: Path,
+    p4info: Path,
+    thrift: str | None,
+    rho: float,
+    activity_window_ms: int = ACTIVITY_WINDOW_MS,
 ) -> str:
     """The topology file of the controller, as YAML."""
     nodes = (*HOSTS, *INSTANCES)
@@ -139,7 +148,7 @@ def topology(
                 }
             ],
             "timers": {
-                "activity_window_ms": 100,
+                "activity_window_ms": activity_window_ms,
                 "affinity_timeout_s": 60,
                 "flow_rule_timeout_s": 120,
             },

@@ -33,7 +33,7 @@ from experiments.bench_switch.report import (
     Quantity,
     Results,
 )
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 from testbed import plan, terminal
 from testbed.bed import P4INFO, PROGRAM
 from testbed.child import BedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from experiments.bench_switch.ground import Sample
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 
 LOSS = 0.001
 """Of the packets, a switch that carries a rate loses fewer."""

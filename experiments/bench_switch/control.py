@@ -11,7 +11,7 @@ from controlplane import p4_constants
 from experiments.bench_switch.client import Client, Ids
 from experiments.bench_switch.ground import FLOWS, STEERED_SOURCE, Case, Ground
 from experiments.bench_switch.native import BenchError
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 from testbed import plan
 from testbed.bed import P4INFO
 

@@ -19,7 +19,7 @@ from controlplane.switch.session import SwitchSession
 from controlplane.topology import Topology
 from experiments.bench_switch.ground import STEERED_SOURCE, Case, Ground
 from experiments.bench_switch.native import BenchError
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 from testbed import plan
 from testbed.bed import P4INFO, PROGRAM
 from testbed.plan import RunDirectory

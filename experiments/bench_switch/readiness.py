@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from bmv2.target import Target
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 
 _CACHE = "XDG_CACHE_HOME"
 

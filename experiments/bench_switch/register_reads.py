@@ -13,7 +13,7 @@ from controlplane.registers.reader import RegisterReader
 from controlplane.registers.thrift import ThriftRegisters
 from experiments.bench_switch.client import Ids
 from experiments.bench_switch.ground import Ground
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 
 BUILD = Path(__file__).with_name("program") / "build"
 PROGRAM, P4INFO = BUILD / "registers.json", BUILD / "registers.p4info.txtpb"

@@ -9,7 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 
 BARE, EMBEDDED, SIMPLE_SWITCH = "bare loop", "embedded", "simple_switch"
 

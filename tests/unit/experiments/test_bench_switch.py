@@ -7,7 +7,7 @@ import pytest
 from experiments.bench_switch.capacity import find_capacity, is_carried
 from experiments.bench_switch.ground import Sample
 from experiments.bench_switch.report import BARE, EMBEDDED, SIMPLE_SWITCH, Quantity, gain
-from experiments.bench_switch.spread import Spread
+from experiments.spread import Spread
 
 
 class SimulatedSwitch:
