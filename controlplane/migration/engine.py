@@ -41,6 +41,7 @@ from controlplane.p4_constants import (
 )
 from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.flow import ALL_BUCKETS, FiveTuple
+from nf.southbound.inband import detoured
 
 _MAX_MOVES = 1000
 
@@ -396,13 +397,22 @@ class Engine:
     def _take_bounce(self, packet: PacketIn) -> None:
         """The owner of its bucket has handed a packet back: it goes where that one's flows go."""
         self._bounced += 1
+        home = self._home_of_bounced(packet.instance)
+        if home is None:
+            logger.warning("instance %d refuses a flow of its own bucket: dropped", packet.instance)
+            return
+        frame = detoured(packet.payload)
+        self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, frame, home))
+
+    def _home_of_bounced(self, sender: int) -> int | None:
+        """The instance that the sender's flows went to last, or the only one there is."""
         for move in reversed(self._moves.values()):
-            if move.source.id == packet.instance:
-                self._services.outbox.add(
-                    PacketOut(PACKET_OUT_RELEASE, packet.payload, move.destination.id)
-                )
-                return
-        logger.warning("instance %d refuses a flow of its own bucket: dropped", packet.instance)
+            if move.source.id == sender:
+                return move.destination.id
+        groups = {member.id: member.group for member in self._members.values()}
+        others = [each for each, group in groups.items() if group == groups.get(sender)]
+        others = [each for each in others if each != sender]
+        return others[0] if len(others) == 1 else None
 
     # --- rules ------------------------------------------------------------------------
 

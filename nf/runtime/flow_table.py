@@ -11,6 +11,7 @@ from nf.runtime.chunk import absent_chunk, export_chunk, import_chunk
 from nf.runtime.function import NetworkFunction, State, StateError
 from nf.runtime.packet import TCP, Packet
 from nf.runtime.tcp import ACK, FIN, RST, SYN
+from nf.runtime.turned_away import TurnedAway
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.flow import FiveTuple
 
@@ -50,6 +51,7 @@ class FlowTable(Generic[State]):
         self._scheduled = 0
         self.closed: frozenset[int] = frozenset()
         """Hash buckets whose flows without state get none."""
+        self.turned_away = TurnedAway()
         self.created = 0
         self.imported = 0
         self.deleted = 0
@@ -71,8 +73,11 @@ class FlowTable(Generic[State]):
         """All states; the table must not change meanwhile."""
         return iter(self._states.values())
 
-    def state_for(self, packet: Packet, now_us: int) -> State | None:
-        """The state for a packet, a new one for a new flow; None if it may not have one."""
+    def state_for(self, packet: Packet, now_us: int, *, detour: bool = False) -> State | None:
+        """The state for a packet, a new one for a new flow; None if it may not have one.
+
+        `detour` is whether the packet has been elsewhere: then nobody else wants it.
+        """
         state = self._states.get(packet.key)
         if state is not None:
             if not state.ended or packet.tcp_flags & (SYN | ACK) != SYN:
@@ -81,16 +86,19 @@ class FlowTable(Generic[State]):
             del self._states[packet.key]
             self.expired += 1
         flow = packet.flow
-        if self.is_closed(flow) or self.full:
+        if self.is_refused(flow, now_us, detour=detour) or self.full:
             return None
+        self.turned_away.forget(flow)
         state = self._states[flow] = self._function.new_state(flow, now_us)
         self.created += 1
         self._schedule(state)
         return state
 
-    def is_closed(self, flow: FiveTuple) -> bool:
-        """Whether a flow without state gets none."""
-        return bool(self.closed) and flow.bucket in self.closed
+    def is_refused(self, flow: FiveTuple, now_us: int, *, detour: bool) -> bool:
+        """Whether a flow without state gets none: it belongs to another instance."""
+        if self.closed and flow.bucket in self.closed:
+            return True
+        return bool(self.turned_away) and not detour and self.turned_away.has(flow, now_us)
 
     def count(self, packet: Packet, state: State, now_us: int) -> None:
         """Counts a packet in the state that `state_for` gave."""
@@ -120,6 +128,7 @@ class FlowTable(Generic[State]):
             if self.full:
                 raise StateError(f"no room for more than {self._options.max_flows} flows")
             state = self._states[arrived.flow] = arrived
+            self.turned_away.forget(arrived.flow)
         elif state.imported_crc32 == chunk.crc32:
             return
         else:

@@ -40,9 +40,9 @@ class Instance(Generic[State]):
     """Runs a network function on the frames of one port.
 
     A frame of a flow that has state, or may have, is processed and sent back as it is.
-    Otherwise it is bounced. A marker is swallowed. Anything that is not well-formed
-    IPv4 is sent back untouched. What is set aside is processed, or handed to the
-    controller, later.
+    Otherwise it is bounced, and so are later ones of that flow. A marker is swallowed.
+    Anything that is not well-formed IPv4 is sent back untouched. What is set aside is
+    processed, or handed to the controller, later.
     """
 
     def __init__(
@@ -110,12 +110,15 @@ class Instance(Generic[State]):
                 return False
             self.uninspected += 1
             return True
-        if self.set_aside and packet.key in self.set_aside and not is_detour(frame):
+        detour = is_detour(frame)
+        if self.set_aside and packet.key in self.set_aside and not detour:
             # Without room for it, it goes on unprocessed.
             return not self.set_aside.add(packet.key, frame)
-        state = self.table.state_for(packet, now_us)
+        state = self.table.state_for(packet, now_us, detour=detour)
         if state is None:
-            if self.table.is_closed(packet.flow):
+            flow = packet.flow
+            if self.table.is_refused(flow, now_us, detour=detour):
+                self.table.turned_away.add(flow, now_us)
                 mark_bounce(frame)
                 self.bounced += 1
             else:

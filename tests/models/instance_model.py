@@ -54,6 +54,7 @@ class ModelInstance:
         self.flows: dict[FiveTuple, list[int]] = {}
         self.ended: set[FiveTuple] = set()
         self.closed: set[int] = set()
+        self.turned_away: set[FiveTuple] = set()
         self.port: asyncio.Queue[bytes] = asyncio.Queue()
         self.bounces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
         """What it hands back, with its number; the switch takes it."""
@@ -95,9 +96,11 @@ class ModelInstance:
         flow, sequence = packet_of(frame)
         if flow in self.flows:
             self.flows[flow].append(sequence)
-        elif flow.bucket in self.closed:
+        elif flow.bucket in self.closed or (flow in self.turned_away and not is_detour(frame)):
+            self.turned_away.add(flow)
             self.bounces.put_nowait((self.id, frame))
         else:
+            self.turned_away.discard(flow)
             self.flows[flow] = [sequence]
 
     def _check(self) -> None:
@@ -160,6 +163,7 @@ class ModelInstance:
         if flow in self.refuse_put:
             raise SouthboundError(self.name, f"refused {flow}: no room")
         assert flow not in self.flows, "state would be overwritten"
+        self.turned_away.discard(flow)
         self.flows[flow] = list(struct.unpack(f"!{len(chunk.payload) // 4}I", chunk.payload))
 
     async def delete_perflow(self, flows: Iterable[FiveTuple]) -> int:

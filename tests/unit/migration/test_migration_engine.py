@@ -21,7 +21,7 @@ from controlplane.migration.peers import Bucket, HoldRule, InstanceRule, Member
 from controlplane.migration.report import MoveState
 from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.northbound.models import MoveRequest
-from nf.southbound.flow import FiveTuple
+from nf.southbound.flow import ALL_BUCKETS, FiveTuple
 
 LIMITS = Limits(
     in_flight=8,
@@ -229,6 +229,42 @@ async def test_move_and_move_back_restores_everything(seed: int) -> None:
         assert set(model.switch.buckets.values()) == {Bucket(1)}
         assert not model.nf1.closed
         assert not model.nf2.closed
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [
+        (Kind.MOVE, "filter"),
+        (Kind.MOVE_ELEPHANT, "filter"),
+        (Kind.MOVE_ELEPHANT, "rule"),
+        # A move of flows that have a rule elsewhere: see the races in docs/moving-flows.md.
+    ],
+)
+async def test_a_flow_that_lives_by_bounces_is_not_begun_twice(
+    kind: Kind, by: str, seed: int
+) -> None:
+    newcomers = [flow_of(number) for number in range(100, 112)]
+    async with Model(seed, longest_delay=1 + seed % 4) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        await finish(await engine.begin(options()))
+        model.nf1.closed.update(ALL_BUCKETS)  # as if it were not drained yet
+        model.switch.buckets = {number: Bucket(2, 1) for number in model.switch.buckets}
+        await asyncio.sleep(0.05)
+        again = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await again.moved.wait()
+        for flow in newcomers:  # the switch takes them for flows of nf1
+            if by == "filter":
+                model.switch.seen.add((flow, 1))
+            else:
+                model.switch.rules[flow] = InstanceRule(1)
+        await model.load(newcomers, 60)
+        load = asyncio.create_task(model.load(newcomers, 800))
+        back = await engine.begin(options(kind, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        await load
+        await model.quiet()
+        model.check()
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -26,7 +26,7 @@ from nf.southbound import southbound_pb2 as pb
 from nf.southbound import southbound_pb2_grpc as rpc
 from nf.southbound.client import InstanceClient, SouthboundError
 from nf.southbound.flow import ALL_BUCKETS, FiveTuple
-from nf.southbound.inband import BOUNCE_MAC, build_marker
+from nf.southbound.inband import BOUNCE_MAC, build_marker, detoured, is_bounce
 
 FLOWS = [FLOW._replace(low_port=port) for port in range(1, 6)]
 
@@ -216,6 +216,38 @@ async def test_only_flows_of_closed_buckets_are_bounced(nf1: End) -> None:
     nf1.handle(tcp(SYN, flow=other))
     assert [each.flow for each in await nf1.client.list_flows()] == [other]
     assert (await nf1.client.get_load()).bounced == 1
+
+
+async def test_what_was_bounced_is_not_new_when_new_flows_are_taken_again(nf1: End) -> None:
+    await nf1.client.set_no_new_state(True, ALL_BUCKETS)
+    frame = tcp(ACK, flow=FLOWS[0])
+    assert nf1.instance.handle(memoryview(bytearray(frame)), 0)
+    await nf1.client.set_no_new_state(False, ALL_BUCKETS)
+    nf1.handle(tcp(SYN, flow=FLOWS[1]))
+    again = memoryview(bytearray(frame))
+    assert nf1.instance.handle(again, 50_000_000)
+    assert is_bounce(again)
+    assert [each.flow for each in await nf1.client.list_flows()] == [FLOWS[1]]
+    late = memoryview(bytearray(frame))
+    assert nf1.instance.handle(late, 50_000_000 + 60_000_001)
+    assert not is_bounce(late), "nobody has had state for it for a minute"
+    assert not len(nf1.instance.table.turned_away)
+
+
+async def test_what_was_bounced_is_taken_if_it_comes_back(nf1: End) -> None:
+    await nf1.client.set_no_new_state(True, ALL_BUCKETS)
+    frame = tcp(ACK, flow=FLOWS[0])
+    nf1.instance.handle(memoryview(bytearray(frame)), 0)
+    bounced_again = memoryview(bytearray(detoured(bytes(frame))))
+    nf1.instance.handle(bounced_again, 0)
+    assert is_bounce(bounced_again), "it takes none at all"
+    await nf1.client.set_no_new_state(False, ALL_BUCKETS)
+    taken = memoryview(bytearray(detoured(bytes(frame))))
+    assert nf1.instance.handle(taken, 0)
+    assert not is_bounce(taken)
+    straight = memoryview(bytearray(frame))
+    nf1.instance.handle(straight, 0)
+    assert not is_bounce(straight)
 
 
 async def test_without_new_state_unknown_flows_are_bounced(nf1: End) -> None:
