@@ -44,6 +44,7 @@ from nf.southbound.flow import ALL_BUCKETS, FiveTuple
 from nf.southbound.inband import detoured
 
 _MAX_MOVES = 1000
+_MAX_FLOWS_REMEMBERED = 1 << 17  # of all moves together, one by one
 
 logger = logging.getLogger(__name__)
 
@@ -329,6 +330,13 @@ class Engine:
         over = [number for number, move in self._moves.items() if move.state in ENDED]
         for number in over[: max(0, len(self._moves) - _MAX_MOVES)]:
             del self._moves[number]
+        remembered = sum(move.flows_remembered for move in self._moves.values())
+        for move in self._moves.values():
+            if remembered <= _MAX_FLOWS_REMEMBERED:
+                return
+            if move.state not in UNDER_WAY:
+                remembered -= move.flows_remembered
+                move.forget_flows()
 
     def move(self, number: str) -> Move:
         """A move by its id. Raises MoveError."""

@@ -31,6 +31,7 @@ from controlplane.migration.buckets import drained_by_others, owned, shared
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
+from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
@@ -42,13 +43,13 @@ from controlplane.migration.peers import (
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
     DrainReport,
+    FlowsSummary,
     MoveReport,
     MoveState,
     OperationPhases,
     TakenOver,
     buffer_report,
     control_report,
-    deleted_s,
     flow_counts,
     flow_phases,
     flow_report,
@@ -125,6 +126,9 @@ class Move:
         """The move of what was left of those after a while."""
         self.ended = asyncio.Event()
         """Set when nothing is waited for any more."""
+        self._summary: FlowsSummary | None = None
+        """When no flow is under way any more."""
+        self._loop_watch = LoopWatch()
 
     # --- what may be asked of it --------------------------------------------------
 
@@ -147,20 +151,37 @@ class Move:
 
     def outcomes(self) -> Counter[Outcome]:
         """Its flows by what has become of them."""
+        if self._summary is not None:
+            return self._summary.outcomes
         return Counter(record.outcome for record in self._mover.records)
 
     @property
+    def flows_remembered(self) -> int:
+        """How many flows it could still tell of one by one."""
+        return len(self._mover.records)
+
+    def forget_flows(self) -> None:
+        """Keeps only what holds for all flows together. For a move that has ended."""
+        self._mover.records.clear()
+
+    @property
     def downtime_ms(self) -> float | None:
-        """From the beginning of the call to the end of the last delete so far (paper §4.3)."""
-        ends_s = [
-            end_s for record in self._mover.records if (end_s := deleted_s(record)) is not None
-        ]
-        return round((max(ends_s) - self._begin_s) * 1e3, 4) if ends_s else None
+        """From the beginning of the call to the end of the last delete (paper §4.3).
+
+        None while flows are under way, and where none was moved.
+        """
+        if self._summary is None or self._summary.last_delete_s is None:
+            return None
+        return round((self._summary.last_delete_s - self._begin_s) * 1e3, 4)
 
     def report(self, *, timeline: bool = False) -> MoveReport:
-        """What has happened so far."""
+        """What has happened so far.
+
+        The timeline of many flows takes a while: not for the event loop.
+        """
         options = self.options
-        records = self._mover.records
+        records, summary = self._mover.records, self._summary
+        counts = summary.counts if summary else flow_counts(records, self._selected, self._active)
         return MoveReport(
             id=self.id,
             kind=options.kind,
@@ -177,9 +198,10 @@ class Move:
             reason=self.reason,
             started_at=self._started_at,
             downtime_ms=self.downtime_ms,
-            flows=flow_counts(records, self._selected, self._active),
+            flows=counts,
             phases_ms=OperationPhases(**self._phases_ms),
-            flow_phases_ms=flow_phases(records),
+            flow_phases_ms=summary.phases if summary else flow_phases(()),
+            loop_blocked_ms=round(self._loop_watch.longest_s * 1e3, 4),
             buffer=buffer_report(self._mover.buffer),
             control=control_report(self._mover.control),
             drain=self._drain_report(),
@@ -187,7 +209,7 @@ class Move:
             taken_over=self._taken_over,
             timeline=(
                 tuple(flow_report(record, self._begin_s) for record in records)
-                if timeline
+                if timeline and (records or not counts.selected)
                 else None
             ),
         )
@@ -268,7 +290,8 @@ class Move:
 
     async def _run(self, work: Coroutine[None, None, None]) -> None:
         try:
-            await work
+            async with self._loop_watch.watching():
+                await work
         except (MoveError, SouthboundError) as error:
             self.reason = self.reason or str(error)
             await self._undo(MoveState.FAILED)
@@ -326,7 +349,14 @@ class Move:
         if not self._selected and not moves_none:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         self.drain = self._drain(self.destination, self.source, self._shared)
+        await self._sum_up()
         self._enter(MoveState.DRAINING)
+
+    async def _sum_up(self) -> None:
+        """No flow is under way any more: what has become of them all."""
+        self._summary = await asyncio.to_thread(
+            FlowsSummary.of, self._mover.records, self._selected, self._active
+        )
 
     async def _detect(self, rule: Rule) -> Sequence[FiveTuple]:
         with self._timed("detect"):
@@ -409,6 +439,7 @@ class Move:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
                     self.drain = self._drain(self.source, self.destination, self._turned)
+        await self._sum_up()
         self._enter(end)
 
     # --- afterwards -------------------------------------------------------------------

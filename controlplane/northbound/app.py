@@ -142,12 +142,14 @@ def _add_moves(app: FastAPI, controller: Controller) -> None:
         number: str,
         timeline: bool = False,
         wait_s: Annotated[float, Query(ge=0, le=_MAX_WAIT_S)] = 0,
-    ) -> MoveReport:
+    ) -> Response:
         move = controller.engine.move(number)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await move.moved.wait()
-        return move.report(timeline=timeline)
+        # Ten thousand flows one by one would keep the loop busy.
+        report = await asyncio.to_thread(lambda: move.report(timeline=timeline).model_dump_json())
+        return Response(report, media_type="application/json")
 
     async def cancel(number: str) -> MoveReport:
         move = controller.engine.move(number)
@@ -156,7 +158,7 @@ def _add_moves(app: FastAPI, controller: Controller) -> None:
 
     app.post("/v1/moves", status_code=202)(begin)
     app.get("/v1/moves")(moves)
-    app.get("/v1/moves/{number}")(one_move)
+    app.get("/v1/moves/{number}", responses={200: {"model": MoveReport}})(one_move)
     app.delete("/v1/moves/{number}", status_code=202)(cancel)
 
 
