@@ -35,6 +35,7 @@ _RATE_PER_S = 60.0
 _RHO = 0.35
 _WARM_UP_S = 3.0  # until there are flows of all sizes
 _LOAD_END_S = 60.0
+_PATIENCE_S = 40.0  # TCP backs off: after several outages in a row it is silent for half a minute
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +127,7 @@ def _run_bed(
 
     run = RunDirectory(arguments.run_directory)
     seed = arguments.seed * 10_000 + first
-    options = LoadOptions(seed=seed, rate_per_s=_RATE_PER_S, witnesses=0)
+    options = LoadOptions(seed=seed, rate_per_s=_RATE_PER_S, witnesses=0, patience_s=_PATIENCE_S)
 
     forgotten: set[FiveTuple] = set()
 

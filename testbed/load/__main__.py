@@ -63,6 +63,7 @@ async def _run(arguments: argparse.Namespace, options: LoadOptions) -> None:
         flows=options.workload().flows(),
         witnesses=options.witnesses,
         witness_interval_s=options.witness_interval_s,
+        patience_s=options.patience_s,
         status_file=arguments.status,
         keep_flows=arguments.result is not None,
     )

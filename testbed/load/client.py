@@ -18,7 +18,6 @@ from testbed.load.record import ERRORS, FlowRecord, LoadRecord
 from testbed.load.witness import Witness
 from testbed.workload import Flow
 
-_STALL_S = 10.0  # a flow without progress for this long has failed
 _STATUS_S = 0.5
 _LAST_ECHO_S = 1.0
 
@@ -28,8 +27,11 @@ class ClientConnection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, record: FlowRecord, payload: Payload, pacer: Pacer) -> None:
+    def __init__(
+        self, record: FlowRecord, payload: Payload, pacer: Pacer, patience_s: float
+    ) -> None:
         self.record = record
+        self._patience_s = patience_s
         self._payload = payload
         self._pacer = pacer
         self._sender: Sender | None = None
@@ -98,7 +100,7 @@ class ClientConnection(asyncio.Protocol):
         """Whether nothing has moved for too long."""
         if self._sender is not None and self._sender.sent < self._sender.size:
             return False  # the verdict is still far away; TCP watches over the bytes
-        return time.monotonic() - self._last_progress > _STALL_S
+        return time.monotonic() - self._last_progress > self._patience_s
 
     def _finish(self, received: int, *, intact: bool) -> None:
         record = self.record
@@ -121,6 +123,8 @@ class Client:
     flows: Iterator[Flow]
     witnesses: int
     witness_interval_s: float
+    patience_s: float
+    """A flow without progress for so long has failed."""
     status_file: Path
     keep_flows: bool = True
     """Whether to keep a record of every flow; an endless load only counts."""
@@ -184,13 +188,15 @@ class Client:
         loop = asyncio.get_running_loop()
         try:
             transport, connection = await loop.create_connection(
-                lambda: ClientConnection(record, self.payload, self.pacer), self.server, port
+                lambda: ClientConnection(record, self.payload, self.pacer, self.patience_s),
+                self.server,
+                port,
             )
         except OSError as error:
             record.outcome = "timeout" if isinstance(error, TimeoutError) else "refused"
             return
         handle = transport.get_extra_info("socket")
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_STALL_S * 1000))
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.patience_s * 1000))
         self._open.add(connection)
         try:
             await connection.closed

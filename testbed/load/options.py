@@ -32,6 +32,9 @@ class LoadOptions:
     interval_s: float = 0.06
     """Time between two turns of a flow; well within the activity window."""
 
+    patience_s: float = 10.0
+    """A flow without progress for so long has failed."""
+
     witnesses: int = 8
     """UDP flows of numbered datagrams beside the TCP flows."""
 
