@@ -53,6 +53,7 @@ class SetAsides:
         marker = Marker(self._destination, self._services, self._counts) if holds else None
         self._counts.southbound_calls += 1
         event, reason = Event.ADMITTED, ""
+        self._services.journal.flush()
         try:
             await self._destination.southbound.admit(
                 [record.flow for record in batch], marker=marker.number if marker else 0

@@ -95,10 +95,10 @@ class Engine:
         self._members = members
         self._detector = detector
         self._wall_clock = wall_clock
-        outbox = Outbox(switch, limits.outbox_bytes)
+        outbox = Outbox(switch, limits.outbox_bytes, memory.journal.flush)
         numbers = Numbers()
         self._services = Services(
-            writer=RuleWriter(switch, limits),
+            writer=RuleWriter(switch, limits, memory.journal.flush),
             buckets=BucketKeeper(switch, memory.journal),
             outbox=outbox,
             buffer=memory.buffer,

@@ -73,6 +73,7 @@ class Journal:
     def __init__(self, path: Path | None = None) -> None:
         """Opens or makes the file; without one all is forgotten when it is closed."""
         self._name = "the journal" if path is None else str(path)
+        self._reached: dict[int, Stage] = {}
         self._ended: list[tuple[int]] = []
         with self._errors():
             self._database = sqlite3.connect(
@@ -118,7 +119,9 @@ class Journal:
         with self._errors():
             self._run("BEGIN IMMEDIATE")
             with self._database:  # commits, or rolls back
+                self._write_reached()
                 yield
+            self._reached.clear()
 
     def close(self) -> None:
         """Closes the file."""
@@ -142,9 +145,23 @@ class Journal:
             self._database.executemany("INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?)", rows)
 
     def reach(self, migration: int, stage: Stage) -> None:
-        """A flow is about to be so far."""
-        with self._errors():
-            self._run("UPDATE flows SET stage = ? WHERE migration = ?", (stage.value, migration))
+        """A flow is about to be so far. Written by `flush`, or by anything else that is."""
+        self._reached[migration] = stage
+
+    def flush(self) -> None:
+        """Writes what flows are about to do. To be called before anything is sent out.
+
+        All that is about to happen at the same time is one transaction, which costs
+        hardly more than one for each flow would.
+        """
+        if self._reached:
+            with self._transaction():
+                pass
+
+    def _write_reached(self) -> None:
+        rows = [(stage.value, migration) for migration, stage in self._reached.items()]
+        if rows:
+            self._database.executemany("UPDATE flows SET stage = ? WHERE migration = ?", rows)
 
     def end_flow(self, migration: int) -> None:
         """A flow is at its end.
@@ -172,7 +189,11 @@ class Journal:
     # --- what is read -------------------------------------------------------------------
 
     def open_moves(self) -> list[OpenMove]:
-        """The moves that have not ended, oldest first."""
+        """The moves that have not ended, oldest first.
+
+        What was not written has not happened, and is forgotten.
+        """
+        self._reached.clear()
         with self._sense(), self._errors():
             moves = self._run("SELECT number, options FROM moves WHERE is_open ORDER BY number")
             return [

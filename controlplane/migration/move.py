@@ -290,8 +290,9 @@ class Move:
 
     async def _run(self, work: Coroutine[None, None, None]) -> None:
         try:
-            async with self._loop_watch.watching():
-                await work
+            with self._services.garbage.paused():
+                async with self._loop_watch.watching():
+                    await work
         except (MoveError, SouthboundError) as error:
             self.reason = self.reason or str(error)
             await self._undo(MoveState.FAILED)

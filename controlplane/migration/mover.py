@@ -387,6 +387,7 @@ class Mover:
         record.chunk_bytes = len(chunk.payload)
         self.control.chunks += 1
         self.control.chunk_bytes += record.chunk_bytes
+        self._services.journal.flush()
         try:
             result = await stream.send(chunk)
         except SouthboundError as error:
@@ -417,6 +418,7 @@ class Mover:
         async def delete(batch: Sequence[FlowRecord]) -> None:
             self.control.southbound_calls += 1
             event, reason = Event.DELETED, ""
+            self._services.journal.flush()
             try:
                 await instance.southbound.delete_perflow([record.flow for record in batch])
             except SouthboundError as error:

@@ -90,8 +90,12 @@ class MoveOptions:
 class Limits:
     """How much the engine does at a time, and how long it waits."""
 
-    in_flight: int = 256
-    """Flows between hold and steer, when they are released one by one."""
+    in_flight: int = 64
+    """Flows between hold and steer, when they are released one by one.
+
+    With four times as many a move is over a fifth sooner, and each flow is held three times
+    as long.
+    """
     write_batch: int = 128
     """Updates in one Write."""
     export_batch: int = 64

@@ -23,8 +23,12 @@ class Outbox:
     packets on at once waits for `room` first.
     """
 
-    def __init__(self, switch: Switch, max_bytes: int) -> None:
+    def __init__(
+        self, switch: Switch, max_bytes: int, before_sending: Callable[[], None] = lambda: None
+    ) -> None:
+        """`before_sending` is called before anything is sent."""
         self._switch = switch
+        self._before_sending = before_sending
         self._max_bytes = max_bytes
         self._packets: deque[PacketOut | Callable[[], None]] = deque()
         self._bytes = 0
@@ -71,6 +75,7 @@ class Outbox:
                 self._ready.clear()
 
     async def _send(self, batch: list[PacketOut]) -> None:
+        self._before_sending()
         try:
             await self._switch.send(batch)
         except SwitchError as error:

@@ -11,6 +11,7 @@ from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.events import EventLog
+from controlplane.migration.garbage import GarbagePause
 from controlplane.migration.journal import Journal
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
@@ -85,3 +86,4 @@ class Services:
     """Monotonic seconds."""
     registry: Registry = field(default_factory=Registry)
     events: EventLog = field(default_factory=EventLog)
+    garbage: GarbagePause = field(default_factory=GarbagePause)

@@ -39,8 +39,12 @@ class RuleWriter:
     does not answer is repeated.
     """
 
-    def __init__(self, switch: Switch, limits: Limits) -> None:
+    def __init__(
+        self, switch: Switch, limits: Limits, before_writing: Callable[[], None] = lambda: None
+    ) -> None:
+        """`before_writing` is called before anything is written."""
         self._switch = switch
+        self._before_writing = before_writing
         self._limits = limits
         self._jobs: deque[_Job] = deque()
         self._ready = asyncio.Event()
@@ -98,6 +102,7 @@ class RuleWriter:
             job.counts.updates += 1
         for counts in {id(job.counts): job.counts for job in batch}.values():
             counts.writes += 1
+        self._before_writing()
         outcomes = await self._switch.write_rules(updates)
         again: list[_Job] = []
         for job, update, outcome in zip(batch, updates, outcomes, strict=True):

@@ -43,6 +43,7 @@ def test_what_was_under_way_is_found_again(path: Path) -> None:
     journal.reach(12, Stage.PUT)
     journal.reach(12, Stage.COMMITTED)
     journal.reach(13, Stage.COMMITTED_ABSENT)
+    journal.flush()
     [move] = Journal(path).open_moves()  # the first one has not closed it
     assert (move.number, move.options) == (number, OPTIONS)
     stages = [Stage.BEGUN, Stage.PUT, Stage.COMMITTED, Stage.COMMITTED_ABSENT, Stage.BEGUN]
@@ -90,6 +91,7 @@ journal = Journal(Path({str(path)!r}))
 number = journal.begin(MoveOptions(kind=Kind.MOVE, source="nf1", destination="nf2"))
 journal.add(number, [(7, FiveTuple(1, 2, 3, 4, 6))])
 journal.reach(7, Stage.COMMITTED)
+journal.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program], check=False)
