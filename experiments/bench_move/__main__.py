@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--flows", type=_numbers, default=(10, 100, 1000, 10_000), help="as 10,100,1000,10000"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="moves in each way")
+    parser.add_argument("--rounds", type=int, default=3, help="moves in each way")
     parser.add_argument("--target", default="embedded", help="switch target")
     parser.add_argument("--out", type=Path, default=_ROOT / "out", help="where results go")
     parser.add_argument("--picture", type=Path, help="default: bench-move.svg, there")

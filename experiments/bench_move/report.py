@@ -41,6 +41,8 @@ class Sample:
     switch_cpu_ms: float
     controller_cpu_ms: float
     instances_cpu_ms: float
+    loop_blocked_ms: float
+    """The longest time for which the controller could do nothing else."""
     miscounted: float | None
     """Packets that are in no state, or in two; None where that is not promised."""
 
@@ -72,20 +74,22 @@ class Sample:
             controller_cpu_ms=cpu_s["controller"] * 1e3,
             instances_cpu_ms=1e3
             * sum(used for name, used in cpu_s.items() if name.startswith("nf")),
+            loop_blocked_ms=report["loop_blocked_ms"],
             miscounted=miscounted,
         )
 
 
 _COLUMNS = (
     ("flows", "flows_moved"),
-    ("downtime ms", "downtime_ms"),
+    ("down ms", "downtime_ms"),
     ("held p50", "held_p50_ms"),
     ("p99", "held_p99_ms"),
-    ("kept pkts", "buffer_packets"),
+    ("kept", "buffer_packets"),
     ("peak", "buffer_peak_packets"),
+    ("blocked", "loop_blocked_ms"),
     ("rules", "rules"),
-    ("messages", "messages"),
-    ("CPU switch", "switch_cpu_ms"),
+    ("msgs", "messages"),
+    ("CPU sw", "switch_cpu_ms"),
     ("ctl", "controller_cpu_ms"),
     ("NFs", "instances_cpu_ms"),
 )
@@ -144,7 +148,7 @@ class Results:
         )
         shown.add_column("", no_wrap=True)
         for title, _ in _COLUMNS:
-            shown.add_column(title, justify="right")
+            shown.add_column(title, justify="right", no_wrap=True)
         for case in self._samples[flows]:
             cells = [
                 _cell(self.spread(flows, case, quantity), with_range=quantity in _WITH_SPREAD)
