@@ -34,22 +34,6 @@ class Difference(NamedTuple):
 
 DIFFERENCES = [
     Difference(
-        "union_stack",
-        "a union that is popped is invalid",
-        (),
-        "0003 0200 0111 02222222 00656e64",
-        "0003 0200 02222222 00656e64",
-        "it stays valid, at the end of the stack",
-    ),
-    Difference(
-        "union_stack",
-        "unions that are pushed are invalid",
-        (),
-        "0003 0300 0111 0133 00656e64",
-        "0003 0300 01aa 0111 00656e64",
-        "they are what was at the end of the stack, valid or not",
-    ),
-    Difference(
         "invalid_header",
         "an invalid header reads as zero",
         ("0000 1111",),

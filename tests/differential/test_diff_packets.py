@@ -17,9 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 _LEAST_BYTES = 15  # the kernel sends no shorter ones
-# Of these, simple_switch_grpc answers some frames not twice the same, not at all, or not as
-# P4 has it.
-# diff_known.py says why.
+# Of these, simple_switch_grpc answers some frames not twice the same, not at all, or not
+# as P4 has it. diff_known.py says why.
 _SPARED: dict[str, Callable[[bytes], bool]] = {
     "invalid_header": lambda frame: frame[13] == 6,
     "registers": lambda frame: any(frame[15:18]) or frame[18:19] >= b"\x04" or frame[14] in (2, 3),
