@@ -64,7 +64,8 @@ def run(options: BenchOptions) -> int:
         print("bench: interrupted", file=sys.stderr)
         return 130
     for flows in options.flows:
-        console.print(results.table(flows))
+        for table in results.tables(flows):
+            console.print(table)
     for line in results.wanted():
         console.print(line, highlight=False, soft_wrap=True)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -79,20 +79,24 @@ class Sample:
         )
 
 
-_COLUMNS = (
+_FELT = (
     ("flows", "flows_moved"),
     ("down ms", "downtime_ms"),
     ("held p50", "held_p50_ms"),
     ("p99", "held_p99_ms"),
     ("kept", "buffer_packets"),
     ("peak", "buffer_peak_packets"),
-    ("blocked", "loop_blocked_ms"),
+)
+"""What the traffic has to do with."""
+_COST = (
     ("rules", "rules"),
-    ("msgs", "messages"),
-    ("CPU sw", "switch_cpu_ms"),
-    ("ctl", "controller_cpu_ms"),
+    ("messages", "messages"),
+    ("blocked ms", "loop_blocked_ms"),
+    ("CPU ms: switch", "switch_cpu_ms"),
+    ("controller", "controller_cpu_ms"),
     ("NFs", "instances_cpu_ms"),
 )
+"""What it costs."""
 _WITH_SPREAD = ("downtime_ms",)
 
 
@@ -138,21 +142,20 @@ class Results:
         ]
         return Spread.of(values) if values else None
 
-    def table(self, flows: int) -> Table:
+    def tables(self, flows: int) -> Iterator[Table]:
         """Medians; half the range beside the downtime."""
-        shown = Table(
-            title=f"{flows:,} flows: medians",
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-        )
+        yield self._table(f"{flows:,} flows: what the traffic meets, medians", flows, _FELT)
+        yield self._table(f"{flows:,} flows: what it costs, medians", flows, _COST)
+
+    def _table(self, title: str, flows: int, columns: Sequence[tuple[str, str]]) -> Table:
+        shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         shown.add_column("", no_wrap=True)
-        for title, _ in _COLUMNS:
-            shown.add_column(title, justify="right", no_wrap=True)
+        for heading, _ in columns:
+            shown.add_column(heading, justify="right")
         for case in self._samples[flows]:
             cells = [
                 _cell(self.spread(flows, case, quantity), with_range=quantity in _WITH_SPREAD)
-                for _, quantity in _COLUMNS
+                for _, quantity in columns
             ]
             shown.add_row(case.name, *cells)
         return shown
