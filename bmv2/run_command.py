@@ -6,9 +6,10 @@ The options are those of `simple_switch_grpc` where they mean the same.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 from pathlib import Path
+
+import uvloop
 
 from bmv2 import log_options
 from bmv2.embedded.observation import Observation
@@ -115,5 +116,5 @@ def _tls(arguments: argparse.Namespace) -> TlsOptions:
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the switch until it is stopped; the exit code. Raises SwitchError and OSError."""
     with contextlib.closing(log_options.open_log(arguments)) as observation:
-        asyncio.run(serve(_options(arguments, observation)))
+        uvloop.run(serve(_options(arguments, observation)))
     return 0

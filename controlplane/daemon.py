@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from controlplane.config import Config, load
 from controlplane.live import LiveController, members_of
 from controlplane.migration.buffer import PacketBuffer
@@ -55,7 +57,7 @@ def run_daemon(path: Path, *, stands_by: bool = False) -> None:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     try:
-        asyncio.run(_run(config, topology, stands_by=stands_by))
+        uvloop.run(_run(config, topology, stands_by=stands_by))
     except asyncio.CancelledError:
         logger.info("stopped before it was ready")
     except (ListenError, SwitchError, MoveError, JournalError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from typer.exceptions import TyperException
 
 # Its own lines about a busy address say less than the one that is printed here.
@@ -82,7 +82,7 @@ def run(
             ring_bytes=ring_mib << 20,
             table=table,
         )
-        asyncio.run(run_instance(create(function), options))
+        uvloop.run(run_instance(create(function), options))
     except UnknownFunctionError as error:
         raise typer.BadParameter(str(error), param_hint="FUNCTION") from None
     except (RunError, OSError) as error:

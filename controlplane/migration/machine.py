@@ -13,7 +13,7 @@ and it rolls forward.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -54,11 +54,10 @@ class Rules:
         return self.holds or self.diverts
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """One flow's state. Only `step` makes new ones."""
 
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = Rules()
     phase: Phase = Phase.WAITING
     deadline_s: float | None = None
     """When the phase times out."""
@@ -448,28 +447,36 @@ def step(
     raise IllegalEventError(state.phase, event)
 
 
+class _Effect(NamedTuple):
+    """What actions change in the state, worked out once for each row: a step is often taken."""
+
+    keeps: bool
+    passes: bool
+    releases: bool
+    delivers: bool
+    puts: bool
+    rules: bool
+
+    @classmethod
+    def of(cls, actions: tuple[Action, ...]) -> _Effect:
+        return cls(
+            keeps=Action.KEEP in actions,
+            passes=Action.PASS_TO_DESTINATION in actions,
+            releases=not {Action.RELEASE_TO_DESTINATION, Action.RELEASE_TO_SOURCE}.isdisjoint(
+                actions
+            ),
+            delivers=Action.RELEASE_TO_DESTINATION in actions,
+            puts=Action.IMPORT in actions,
+            rules=not {Action.HOLD, Action.STEER}.isdisjoint(actions),
+        )
+
+
+_EFFECTS = {row.actions: _Effect.of(row.actions) for row in TABLE}
+
+
 def _next(state: State, row: Row, now_s: float, reason: str) -> State:
-    kept = state.kept
-    passed = state.passed
-    put = state.put
-    ruled = state.ruled
-    for action in row.actions:
-        match action:
-            case Action.KEEP:
-                kept += 1
-            case Action.PASS_TO_DESTINATION:
-                passed += 1
-            case Action.RELEASE_TO_DESTINATION:
-                passed += kept
-                kept = 0
-            case Action.RELEASE_TO_SOURCE:
-                kept = 0
-            case Action.IMPORT:
-                put = True
-            case Action.HOLD | Action.STEER:
-                ruled = True
-            case _:
-                pass
+    effect = _EFFECTS[row.actions]
+    kept = state.kept + effect.keeps
     deadline_s = state.deadline_s
     if row.then is not state.phase:
         deadline_s = None
@@ -481,10 +488,10 @@ def _next(state: State, row: Row, now_s: float, reason: str) -> State:
         rules=state.rules,
         phase=row.then,
         deadline_s=deadline_s,
-        kept=kept,
-        passed=passed,
-        put=put,
-        ruled=ruled,
+        kept=0 if effect.releases else kept,
+        passed=state.passed + effect.passes + (kept if effect.delivers else 0),
+        put=state.put or effect.puts,
+        ruled=state.ruled or effect.rules,
         absent=state.absent or row.event is Event.ABSENT,
         reason=state.reason or (reason if row.event in _NOTED else ""),
     )
