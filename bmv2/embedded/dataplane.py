@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bmv2.embedded.array_access import CounterArrays, MeterArrays, RegisterArrays
 from bmv2.embedded.codegen.generate import generate
 from bmv2.embedded.codegen.profiles import number_profiles
+from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.compiler import FLAGS, compile_library
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
@@ -158,8 +160,11 @@ class Dataplane:
     def send(self, port: int, packet: bytes) -> None:
         """Sends a packet into the pipeline as if it came in by a port.
 
-        Raises OSError when more than 64 MB wait.
+        Raises OSError when it is too large, or when more than 64 MB wait.
         """
+        if len(packet) > MAX_PACKET_BYTES:
+            what = f"a packet of {len(packet)} bytes, it can have at most {MAX_PACKET_BYTES}"
+            raise OSError(errno.EMSGSIZE, what)
         _check(self._call.switch_send(port, packet, len(packet)), "the queue of packets is full")
 
     def receive(self) -> list[tuple[int, bytes]]:
@@ -170,7 +175,7 @@ class Dataplane:
         return list(self._packets.take())
 
     def send_packet_out(self, packet: bytes) -> None:
-        """Sends a packet into the pipeline as if it came in by the CPU port."""
+        """Sends a packet into the pipeline as if it came in by the CPU port. Raises OSError."""
         self.send(self._cpu_port, packet)
 
     def packet_in_fileno(self) -> int:

@@ -21,7 +21,7 @@ _RAW = ctypes.c_void_p
 # `enum fate`
 _FATES = (
     *("ingress_drop", "egress_drop", "no_group", "no_port"),
-    *("loop_full", "assert_failed"),
+    *("loop_full", "assert_failed", "too_large"),
 )
 
 

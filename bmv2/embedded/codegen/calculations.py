@@ -8,7 +8,7 @@ from bmv2.embedded.codegen.expression import Expressions
 from bmv2.embedded.codegen.headers import emit_name
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.names import comment
-from bmv2.embedded.codegen.storage import stores
+from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES, stores
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import Constant, Expression, FieldRef, HeaderRef
 from bmv2.embedded.program.externs import Calculation, HashInput
@@ -26,8 +26,6 @@ _FUNCTIONS = {
     "xor16": "hash_xor16",
     "identity": "hash_identity",
 }
-
-_MAX_PACKET = 1 << 16
 
 
 class Calculations:
@@ -81,7 +79,7 @@ class Calculations:
     def _room(self, item: HashInput) -> int:
         match item.source:
             case None:
-                return _MAX_PACKET
+                return MAX_PACKET_BYTES
             case HeaderRef(name):
                 return sum(field.width for field in self._layout.type_of(name).fields) // 8 + 8
             case _:

@@ -13,6 +13,7 @@ from bmv2.embedded.codegen.parser import ParserCode
 from bmv2.embedded.codegen.pipelines import PipelineCode, actions
 from bmv2.embedded.codegen.places import VALID
 from bmv2.embedded.codegen.statements import Statements
+from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import Tables
 from bmv2.embedded.codegen.value_sets import value_sets
 from bmv2.embedded.errors import MALFORMED, UnsupportedProgram
@@ -67,6 +68,7 @@ def _translation_unit(program: Program) -> str:
         '#include "numbers.h"',
         definitions,
         *_standard_metadata(layout),
+        f"#define MAX_PACKET_BYTES {MAX_PACKET_BYTES}u",
         f"#define MAX_HEADER_BYTES {max_header_bytes(program, layout)}",
         '#include "context.h"',
         '#include "log.h"',

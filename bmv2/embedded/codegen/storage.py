@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from bmv2.embedded.program.model import Action
 
 WORD = 64
+MAX_PACKET_BYTES = 1 << 17
+"""Of a packet that comes in or goes round: no interface has larger ones."""
 
 
 def storage_type(width: int) -> str:

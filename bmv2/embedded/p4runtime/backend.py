@@ -200,7 +200,10 @@ class Backend(Protocol):
         ...
 
     def send_packet_out(self, packet: bytes) -> None:
-        """Sends a packet into the pipeline as if it came in by the CPU port."""
+        """Sends a packet into the pipeline as if it came in by the CPU port.
+
+        Raises OSError when it is too large, or too many wait.
+        """
         ...
 
     def packet_in_fileno(self) -> int:

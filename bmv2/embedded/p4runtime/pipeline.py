@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from errno import EMSGSIZE
 
 from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.entities import Entities
+from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
 from bmv2.embedded.p4runtime.packet_header import PacketHeader
 from bmv2.embedded.p4runtime.schema import Schema
@@ -32,7 +34,11 @@ class Pipeline:
     def send_packet_out(self, packet: p4r.PacketOut) -> None:
         """Sends a packet into the pipeline. Raises P4RuntimeError."""
         header = self.packet_out.pack(packet.metadata)
-        self.backend.send_packet_out(header + packet.payload)
+        try:
+            self.backend.send_packet_out(header + packet.payload)
+        except OSError as error:
+            code = Code.INVALID_ARGUMENT if error.errno == EMSGSIZE else Code.RESOURCE_EXHAUSTED
+            raise P4RuntimeError(code, f"packet_out: {error.strerror}") from error
 
     def idle_notifications(self) -> list[p4r.StreamMessageResponse]:
         """The notifications of all entries that have expired by now."""

@@ -26,6 +26,8 @@ from bmv2.embedded.p4runtime.role import Notifications
 # What reading a stream gives at its end; the stubs of grpc.aio leave it out.
 EOF: object = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue]
 
+_MAX_ECHO_BYTES = 1 << 17
+
 _log = logging.getLogger(__name__)
 
 StreamContext: TypeAlias = "grpc.aio.ServicerContext[p4r.StreamMessageRequest, object]"
@@ -67,7 +69,7 @@ class Streams:
                 try:
                     self._primary_pipeline(outbox, "packet_out").send_packet_out(message.packet)
                 except P4RuntimeError as error:
-                    details = p4r.PacketOutError(packet_out=message.packet)
+                    details = p4r.PacketOutError(packet_out=_echo(message.packet))
                     _report(outbox, error, packet_out=details)
             case "digest_ack":
                 try:
@@ -95,6 +97,13 @@ class Streams:
 def _send(notifications: Notifications[Outbox]) -> None:
     for outbox, message in notifications:
         outbox.send(message)
+
+
+def _echo(packet: p4r.PacketOut) -> p4r.PacketOut:
+    """A packet for its sender, without a payload that might be more than he takes."""
+    if len(packet.payload) <= _MAX_ECHO_BYTES:
+        return packet
+    return p4r.PacketOut(metadata=packet.metadata)
 
 
 def _report(

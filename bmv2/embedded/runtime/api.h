@@ -86,6 +86,7 @@ API void switch_release(void) {
 /* --- packets of virtual ports, the CPU port among them ------------------------------- */
 
 API int switch_send(uint32_t port, const uint8_t *bytes, uint32_t length) {
+    if (length > MAX_PACKET_BYTES) return EMSGSIZE;
     return queue_put(&virtual_in, port, bytes, length, NULL, 0) ? 0 : ENOBUFS;
 }
 

@@ -27,6 +27,7 @@ enum fate {
     FATE_NO_PORT,
     FATE_LOOP_FULL, /* too many are resubmitted, recirculated or cloned at once */
     FATE_ASSERT,
+    FATE_TOO_LARGE, /* it has grown while it went round */
     FATE_COUNT,
 };
 

@@ -48,7 +48,7 @@ static void process_frame(struct port *p, struct tpacket2_hdr *frame) {
     if (frame_is_outgoing(frame)) return;
     p->received++;
     p->received_bytes += frame->tp_len;
-    if (frame->tp_len > frame->tp_snaplen) {
+    if (frame->tp_len > frame->tp_snaplen || frame->tp_len > MAX_PACKET_BYTES - VLAN_BYTES) {
         p->too_long++;
         return;
     }

@@ -53,7 +53,8 @@ static uint64_t other_fates[FATE_COUNT]; /* of packets that came in by no port *
 static void count_fate(const struct context *c, enum fate fate) {
     static const char *const names[] = {"dropped by the ingress",  "dropped by the egress",
                                         "no such multicast group", "no such port",
-                                        "no room to go round",     "an assertion has failed"};
+                                        "no room to go round",     "an assertion has failed",
+                                        "too large"};
     c->fates[fate]++;
     (void)names;
     DEBUG_LINE(c, "%s", names[fate]);
@@ -85,9 +86,14 @@ static void context_start(struct context *c, const uint8_t *data, uint32_t lengt
     c->is_cloned = c->exit = c->has_failed = false;
 }
 
-/* Queues a packet of two parts, with a context of its own; NULL when the queue is full. */
+/* Queues a packet of two parts, with a context of its own; NULL when it is too large,
+ * or the queue full. */
 static struct looped *loop_add(const struct context *c, const uint8_t *head, uint32_t head_length,
                                const uint8_t *tail, uint32_t tail_length) {
+    if (head_length + tail_length > MAX_PACKET_BYTES) {
+        count_fate(c, FATE_TOO_LARGE);
+        return NULL;
+    }
     struct looped *packet =
         looped_count < MAX_LOOPED ? malloc(sizeof *packet + head_length + tail_length) : NULL;
     if (!packet) {

@@ -76,6 +76,8 @@ class FakeBackend:
     sessions: dict[int, tuple[list[tuple[int, int]], int]] = field(
         default_factory=dict[int, tuple[list[tuple[int, int]], int]]
     )
+    refusal: OSError | None = None
+    """What is said to a packet_out."""
     is_running: bool = False
     _next_handle: int = 0
     _event: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))
@@ -254,6 +256,8 @@ class FakeBackend:
         del self.sessions[session]
 
     def send_packet_out(self, packet: bytes) -> None:
+        if self.refusal is not None:
+            raise self.refusal
         self.sent.append(packet)
         self.emit(packet)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import grpc
@@ -145,6 +146,26 @@ async def test_a_bad_packet_out_is_reported_and_dropped(
     assert (error.canonical_code, words in error.message) == (code, True)
     assert error.packet_out.packet_out == packet
     assert switch.backend.sent == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(errno.EMSGSIZE, "it is too large"), 3, "packet_out: it is too large"),
+        (OSError(errno.ENOBUFS, "too many wait"), 8, "packet_out: too many wait"),
+    ],
+)
+async def test_a_packet_out_that_finds_no_room_is_reported(
+    switch: Switch, primary: Controller, error: OSError, code: int, words: str
+) -> None:
+    switch.backend.refusal = error
+    fields = metadata(1, 2, 3, 0, 0)
+    # One that is too large for the data plane is too large for its sender as well.
+    for payload, echoed in ((b"frame", b"frame"), (bytes(5 << 20), b"")):
+        await primary.send(packet=p4r.PacketOut(payload=payload, metadata=fields))
+        answer = (await primary.receive()).error
+        assert (answer.canonical_code, answer.message) == (code, words)
+        assert answer.packet_out.packet_out == p4r.PacketOut(payload=echoed, metadata=fields)
 
 
 async def test_a_backup_cannot_send_packets(switch: Switch, primary: Controller) -> None:
