@@ -22,10 +22,23 @@ class Outbox:
         self._is_closed = False
 
     def send(self, message: p4r.StreamMessageResponse) -> None:
-        """Queues a message that cannot wait, whatever the number queued."""
-        if not self._is_closed:
-            self._messages.append(message)
-            self._filled.set()
+        """Queues a message that cannot wait, whatever the number queued.
+
+        What it says of the arbitration replaces what was said before, where that has not been
+        taken for so long that the queue is full: who does not listen is not to fill it.
+        """
+        if self._is_closed:
+            return
+        if message.HasField("arbitration") and len(self._messages) >= _CAPACITY:
+            self._drop_arbitration()
+        self._messages.append(message)
+        self._filled.set()
+
+    def _drop_arbitration(self) -> None:
+        for place, message in enumerate(self._messages):
+            if message.HasField("arbitration"):
+                del self._messages[place]
+                return
 
     def offer(self, message: p4r.StreamMessageResponse) -> bool:
         """Queues a message that may be lost, if there is room for it; whether there was."""

@@ -76,6 +76,29 @@ def test_a_changed_timeout_counts_from_its_change() -> None:
     assert clock.expired_at(10_000) == []
 
 
+def test_a_timeout_that_is_set_back_is_reported_once() -> None:
+    clock = Clock()
+    entry = clock.add(1, 100)
+    for now, timeout in ((10, 200), (20, 100)):
+        entry.idle_timeout_ns = timeout
+        clock.timeouts.watch(clock.state, entry, now)
+    found = {now: clock.expired_at(now) for now in range(20, 350, 10)}
+    assert {now: each for now, each in found.items() if each} == {120: [1], 220: [1], 320: [1]}
+
+
+def test_what_no_longer_counts_takes_no_room() -> None:
+    clock = Clock()
+    kept = clock.add(0, 10**15)
+    for number in range(1, 20_000):
+        del clock.state.entries[clock.add(number, 10**15).place]
+        kept.idle_timeout_ns += 1
+        clock.timeouts.watch(clock.state, kept, 0)
+    assert clock.timeouts.size < 5000
+    assert clock.expired_at(10**15) == []
+    assert clock.expired_at(10**15 + 20_000) == [0]
+    assert clock.timeouts.size == 1
+
+
 def test_entries_in_use_cost_one_look_a_timeout() -> None:
     clock = Clock()
     for number in range(100):

@@ -48,6 +48,20 @@ async def test_what_cannot_wait_does_not() -> None:
     assert taken[-1].WhichOneof("update") == "arbitration"
 
 
+async def test_who_does_not_listen_is_told_the_latest() -> None:
+    box = Outbox()
+    await fill(box, range(3))
+    for number in range(100):
+        update = p4r.MasterArbitrationUpdate(device_id=number)
+        box.send(p4r.StreamMessageResponse(arbitration=update))
+    taken = [await box.next() for _ in range(4)]
+    assert [each.arbitration.device_id for each in taken] == [0, 0, 0, 99]
+    waiting = asyncio.create_task(box.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+
+
 async def test_closing_lets_the_sender_go_and_counts_what_is_lost() -> None:
     box = Outbox()
     filling = asyncio.create_task(fill(box, range(6)))
