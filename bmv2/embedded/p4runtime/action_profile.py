@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from finsy.proto import p4r
 
+from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.action_codec import Call, decode_call
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid, not_found
@@ -32,7 +33,7 @@ class OneShot(NamedTuple):
     """An entry's own members in a group of its own."""
 
     message: p4r.ActionProfileActionSet
-    """As the controller wrote it."""
+    """As the controller wrote it, with canonical values."""
     group: int
     """Handles of the data plane, like those of the members."""
     members: tuple[int, ...]
@@ -167,8 +168,7 @@ class Profile:
             raise P4RuntimeError(Code.ALREADY_EXISTS, f"group {number} exists")
         self._weights.check_max_size(message.max_size)
         handles, size = self._group_handles(message, 0)
-        kept = p4r.ActionProfileGroup()
-        kept.CopyFrom(message)
+        kept = _kept_group(message)
         group = _Group(self.backend.group_add(self.schema.name, handles), kept, size)
         self.groups[number] = group
         self._group_sizes += size
@@ -182,7 +182,7 @@ class Profile:
         self._use(group.member_ids, -1)
         self._group_sizes += size - group.size
         group.size = size
-        group.message.CopyFrom(message)
+        group.message = _kept_group(message)
         self._use(group.member_ids, 1)
 
     def _group_handles(
@@ -254,9 +254,7 @@ class Profile:
         group = self.backend.group_add(name, _repeated(handles, weights))
         self._one_shots += 1
         self._group_sizes += size
-        kept = p4r.ActionProfileActionSet()
-        kept.CopyFrom(message)
-        return OneShot(kept, group, tuple(handles), size)
+        return OneShot(_kept_set(message, calls), group, tuple(handles), size)
 
     def unbind(self, binding: Binding) -> None:
         """Takes note that an entry is no longer bound to what it was bound to."""
@@ -308,6 +306,27 @@ def encode_binding(binding: Binding, message: p4r.TableAction) -> None:
             message.action_profile_group_id = number
         case OneShot():
             message.action_profile_action_set.CopyFrom(binding.message)
+
+
+def _kept_group(message: p4r.ActionProfileGroup) -> p4r.ActionProfileGroup:
+    kept = p4r.ActionProfileGroup()
+    kept.CopyFrom(message)
+    for member in kept.members:
+        if member.HasField("watch_port"):
+            member.watch_port = bitstring.canonical(member.watch_port)
+    return kept
+
+
+def _kept_set(
+    message: p4r.ActionProfileActionSet, calls: Sequence[Call]
+) -> p4r.ActionProfileActionSet:
+    kept = p4r.ActionProfileActionSet()
+    kept.CopyFrom(message)
+    for each, call in zip(kept.action_profile_actions, calls, strict=True):
+        each.action.CopyFrom(call.message())
+        if each.HasField("watch_port"):
+            each.watch_port = bitstring.canonical(each.watch_port)
+    return kept
 
 
 def _repeated(handles: Sequence[int], weights: Sequence[int]) -> list[int]:

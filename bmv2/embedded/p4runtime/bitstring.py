@@ -10,6 +10,11 @@ def encode(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 7) // 8 or 1, "big")
 
 
+def canonical(data: bytes) -> bytes:
+    """A byte string without leading zeros; an empty one stays empty."""
+    return data.lstrip(b"\0") or data[-1:]
+
+
 def encode_signed(value: int, width: int) -> bytes:
     """The canonical byte string of an int<width>, given as its bits."""
     signed = value - (1 << width) if value >> (width - 1) & 1 else value

@@ -15,6 +15,8 @@ Values: TypeAlias = tuple[int, ...]
 
 _DEFAULT_LIST_SIZE = 1024
 """Where the controller sets no limit."""
+_MAX_LIST_SIZE = 1 << 14
+"""Whatever the controller allows: a list waits in memory, and is one message."""
 _MAX_REMEMBERED = 1 << 16
 """Digests that wait for an acknowledgement; past them the oldest list is forgotten."""
 
@@ -57,26 +59,30 @@ class DigestBuffer:
 
     def add(self, digest: Values, now_ns: int) -> DigestList | None:
         """Takes a digest from the data plane; the list that is full with it."""
+        self._forget_old(now_ns)
         if digest in self._remembered or digest in self._waiting:
             return None
         if not self._waiting:
             self._since_ns = now_ns
         self._waiting[digest] = None
-        limit = self.config.max_list_size or _DEFAULT_LIST_SIZE
+        limit = min(self.config.max_list_size or _DEFAULT_LIST_SIZE, _MAX_LIST_SIZE)
         if self.config.max_timeout_ns == 0 or len(self._waiting) >= limit:
             return self._send(now_ns)
         return None
 
     def tick(self, now_ns: int) -> DigestList | None:
         """Forgets what was sent long ago; the list that has waited long enough."""
+        self._forget_old(now_ns)
+        if self._waiting and now_ns - self._since_ns >= self.config.max_timeout_ns:
+            return self._send(now_ns)
+        return None
+
+    def _forget_old(self, now_ns: int) -> None:
         while self._sent:
             list_id, sent = next(iter(self._sent.items()))
             if now_ns - sent.at_ns < self.config.ack_timeout_ns:
                 break
             self.acknowledge(list_id)
-        if self._waiting and now_ns - self._since_ns >= self.config.max_timeout_ns:
-            return self._send(now_ns)
-        return None
 
     @property
     def due_ns(self) -> int | None:

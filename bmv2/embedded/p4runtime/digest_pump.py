@@ -35,6 +35,7 @@ class DigestPump:
         self._pipeline = pipeline
         if pipeline is not None:
             loop.add_reader(pipeline.backend.digest_fileno(), self._woken.set)
+            pipeline.entities.digests.on_change = self._woken.set
         self._woken.set()
 
     async def run(self) -> None:

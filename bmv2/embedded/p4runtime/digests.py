@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from finsy.proto import p4r
 
@@ -20,6 +20,8 @@ class Digests:
         self._schema = schema
         self._by_name = {digest.name: digest for digest in schema.digests.values()}
         self._buffers: dict[int, DigestBuffer] = {}
+        self.on_change: Callable[[], None] = _nothing
+        """Hears when `due_ns` may have become another by a write."""
 
     # --- configuration -----------------------------------------------------------
 
@@ -38,6 +40,7 @@ class Digests:
                 del self._buffers[digest.id]
         except P4RuntimeError as error:
             raise error.within(f"digest {digest.name}") from error
+        self.on_change()
 
     def _buffer(self, digest: Digest) -> DigestBuffer:
         buffer = self._buffers.get(digest.id)
@@ -104,6 +107,10 @@ class Digests:
         """There is another controller, which has seen no digest yet."""
         for buffer in self._buffers.values():
             buffer.forget()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _config(message: p4r.DigestEntry) -> DigestConfig:

@@ -144,8 +144,12 @@ def _check_exists(
 
 
 def _kept(message: _Message) -> _Message:
+    """What a Read reports, with canonical ports."""
     kept = type(message)()
     kept.CopyFrom(message)
+    for replica in kept.replicas:
+        if replica.WhichOneof("port_kind") == "port":
+            replica.port = bitstring.canonical(replica.port)
     return kept
 
 

@@ -70,6 +70,19 @@ def test_it_is_sent_again_when_nobody_acknowledges_in_time() -> None:
     assert box.add((2,), now_ns=100) is None
 
 
+def test_it_is_sent_again_though_nobody_looked_at_the_time() -> None:
+    box = buffer(0, 0, ack_timeout_ns=100)
+    box.add((1,), now_ns=0)
+    assert box.add((1,), now_ns=100) == DigestList(2, ((1,),))
+
+
+def test_a_list_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest_buffer, "_MAX_LIST_SIZE", 3)
+    box = buffer(100, 10**9)
+    assert [box.add((number,), now_ns=0) for number in (1, 2)] == [None, None]
+    assert box.add((3,), now_ns=0) == DigestList(1, ((1,), (2,), (3,)))
+
+
 def test_without_acknowledgements_nothing_is_remembered() -> None:
     box = buffer()
     assert [box.add((1,), now_ns=0), box.add((1,), now_ns=0)] == [

@@ -83,6 +83,17 @@ async def test_digests_are_collected_for_a_time(switch: Switch, learner: Control
     assert list((await received(learner)).data) == [learned(1, 0), learned(2, 0)]
 
 
+async def test_a_shorter_time_is_for_what_waits_as_well(
+    switch: Switch, learner: Controller
+) -> None:
+    await learner.write(update(INSERT, digest(max_timeout_ns=LONG_NS)))
+    switch.backend.digest("learned_t", 1, 0)
+    while switch.backend.digests:
+        await learner.arbitrate(10)
+    await learner.write(update(MODIFY, digest(max_timeout_ns=1_000_000)))
+    assert list((await received(learner)).data) == [learned(1, 0)]
+
+
 async def test_an_acknowledged_digest_comes_again(switch: Switch, learner: Controller) -> None:
     await learner.write(update(INSERT, digest(ack_timeout_ns=LONG_NS)))
     switch.backend.digest("learned_t", 1, 0)

@@ -75,6 +75,17 @@ async def test_values_are_read_back_in_canonical_form(primary: Controller) -> No
     assert found.action.action.params[0].value == b"\1"
 
 
+@pytest.mark.parametrize("kind", ["multicast_group_entry", "clone_session_entry"])
+async def test_ports_are_read_back_in_canonical_form(primary: Controller, kind: str) -> None:
+    message = p4r.Entity()
+    each = getattr(message.packet_replication_engine_entry, kind)
+    setattr(each, {"m": "multicast_group_id", "c": "session_id"}[kind[0]], 7)
+    each.replicas.add(port=b"\0\0\1", instance=3)
+    await primary.write(update(INSERT, message))
+    each.replicas[0].port = b"\1"
+    assert await primary.read(message) == [message]
+
+
 async def test_a_field_that_may_be_anything_is_left_out(
     switch: Switch, primary: Controller
 ) -> None:

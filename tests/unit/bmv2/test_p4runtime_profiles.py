@@ -120,6 +120,27 @@ def test_what_was_written_is_read(desk: FakeDesk) -> None:
     )
 
 
+def test_values_are_read_back_in_canonical_form(desk: FakeDesk) -> None:
+    padded = one_shot(desk, [(7, 1)])
+    (each,) = padded.action_profile_action_set.action_profile_actions
+    each.watch_port = each.action.params[0].value = b"\0\0\7"
+    desk.insert(row(desk, 1, padded))
+    (found,) = desk.read(row(desk, 1, None))
+    plain = one_shot(desk, [(7, 1)])
+    plain.action_profile_action_set.action_profile_actions[0].watch_port = b"\7"
+    assert found.table_entry.action == plain
+    desk.write(DELETE, row(desk, 1, None))
+
+    desk.insert(member(desk, 1))
+    watching, expected = group(desk, 5, {1: 1}), group(desk, 5, {1: 1})
+    watching.members[0].watch_port, expected.members[0].watch_port = b"\0\2", b"\2"
+    desk.insert(watching)
+    assert desk.read(p4r.ActionProfileGroup()) == [entity(expected)]
+    watching.members[0].watch_port, expected.members[0].watch_port = b"\0\0", b"\0"
+    desk.modify(watching)
+    assert desk.read(p4r.ActionProfileGroup()) == [entity(expected)]
+
+
 def test_what_is_in_use_stays(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1), member(desk, 2), group(desk, 1, {1: 1}))
     desk.insert(row(desk, 7, to_member(2)), row(desk, 8, to_group(1)))
