@@ -15,12 +15,13 @@ from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.compiler import FLAGS, compile_library
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
+from bmv2.embedded.fit import misfits
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.backend import Cells, PlainRun
-from bmv2.embedded.p4runtime.schema import Table
+from bmv2.embedded.p4runtime.schema import Schema, Table
 from bmv2.embedded.packet_queues import DigestReader, QueueReader
 from bmv2.embedded.plain_updates import PlainUpdates
 from bmv2.embedded.profile import ProfileTarget
@@ -106,6 +107,10 @@ class Dataplane:
         flags = (*FLAGS, "-DTRACE") if observation and observation.needs_trace else FLAGS
         library = Library(compile_library(generate(model), flags))
         return cls(model, library, ports=ports, cpu_port=cpu_port, observation=observation)
+
+    def misfit(self, schema: Schema) -> str | None:
+        """What a P4Info says that is not so in the program; none where they fit."""
+        return next(misfits(self.program, schema), None)
 
     # --- life -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.p4runtime.place import Place
-from bmv2.embedded.p4runtime.schema import Action, Table
+from bmv2.embedded.p4runtime.schema import Action, Schema, Table
 from bmv2.embedded.profile import ProfileTarget
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
@@ -40,6 +40,10 @@ class Backend(Protocol):
     Tables and arrays can be written before `start()`. A table entry is known by its
     handle; where a handle may be None, that is the default entry.
     """
+
+    def misfit(self, schema: Schema) -> str | None:
+        """What a P4Info says that is not so in the program; none where they fit."""
+        ...
 
     def start(self) -> None:
         """Opens the ports and starts to forward. Raises OSError."""

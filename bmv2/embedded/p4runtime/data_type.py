@@ -19,6 +19,11 @@ class BitsType:
     width: int
     is_signed: bool = False
 
+    @property
+    def size(self) -> int:
+        """How many values it takes."""
+        return 1
+
     def encode(self, values: Iterator[int]) -> p4d.P4Data:
         """The next value, given as its bits."""
         value = next(values)
@@ -31,6 +36,11 @@ class BitsType:
 class BoolType:
     """bool."""
 
+    @property
+    def size(self) -> int:
+        """How many values it takes."""
+        return 1
+
     def encode(self, values: Iterator[int]) -> p4d.P4Data:
         """The next value."""
         return p4d.P4Data(bool=next(values) != 0)
@@ -41,6 +51,11 @@ class EnumType:
     """A serialisable enum."""
 
     name: str
+
+    @property
+    def size(self) -> int:
+        """How many values it takes."""
+        return 1
 
     def encode(self, values: Iterator[int]) -> p4d.P4Data:
         """The next value."""
@@ -53,6 +68,11 @@ class StructType:
 
     members: tuple[DataType, ...]
     is_tuple: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many values it takes."""
+        return sum(member.size for member in self.members)
 
     def encode(self, values: Iterator[int]) -> p4d.P4Data:
         """The next values, as many as there are members."""

@@ -9,7 +9,7 @@ from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.entities import Entities
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError
+from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid
 from bmv2.embedded.p4runtime.idle_timeouts import IdleTimeouts
 from bmv2.embedded.p4runtime.packet_header import PacketHeader
 from bmv2.embedded.p4runtime.schema import Schema
@@ -23,6 +23,8 @@ class Pipeline:
 
     def __init__(self, config: p4r.ForwardingPipelineConfig, schema: Schema, backend: Backend):
         """Raises P4RuntimeError when P4Info and device config do not fit together."""
+        if misfit := backend.misfit(schema):
+            raise invalid(f"P4Info is not of the device config's program: {misfit}")
         self.config = config
         self.schema = schema
         self.backend = backend

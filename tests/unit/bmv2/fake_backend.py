@@ -15,7 +15,7 @@ from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.backend import Cells, PlainRun
-from bmv2.embedded.p4runtime.schema import Table
+from bmv2.embedded.p4runtime.schema import Schema, Table
 from bmv2.embedded.profile import Group, Member, ProfileTarget
 
 
@@ -76,12 +76,17 @@ class FakeBackend:
     sessions: dict[int, tuple[list[tuple[int, int]], int]] = field(
         default_factory=dict[int, tuple[list[tuple[int, int]], int]]
     )
+    odd: str | None = None
+    """What does not fit to P4Info."""
     refusal: OSError | None = None
     """What is said to a packet_out."""
     is_running: bool = False
     _next_handle: int = 0
     _event: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))
     _digest_event: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))
+
+    def misfit(self, schema: Schema) -> str | None:
+        return self.odd
 
     def start(self) -> None:
         self.is_running = True

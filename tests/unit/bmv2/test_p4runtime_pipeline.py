@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from fake_backend import FakeBackend
 from fake_switch import Switch
 from finsy.proto import p4d, p4i, p4r
 from p4rt_client import (
@@ -21,6 +22,7 @@ from p4rt_client import (
     program,
     update,
 )
+from p4rt_desk import FakeDesk
 
 from bmv2.embedded.p4runtime.errors import P4RuntimeError
 from bmv2.embedded.p4runtime.p4info import schema_of
@@ -217,3 +219,9 @@ async def test_a_path_that_cannot_be_a_socket(
 async def test_an_address_of_no_kind(switch: Switch) -> None:
     with pytest.raises(ListenError, match="neither host:port nor unix:/path"):
         await listen(switch.service, "9559")
+
+
+def test_p4info_of_another_program_is_refused() -> None:
+    with pytest.raises(P4RuntimeError, match=r"P4Info is not of .* program: table odd") as caught:
+        FakeDesk("match", FakeBackend(odd="table odd"))
+    assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT
