@@ -110,10 +110,9 @@ class RegisterArrays:
             return b""
         _check_index(name, first, size)
         _check_index(name, first + count - 1, size)
-        room = ctypes.create_string_buffer(self._call.switch_register_message_room(count))
-        used = self._call.switch_register_message(
-            self._numbers[name], register_id, first, count, room
-        )
+        number = self._numbers[name]
+        room = ctypes.create_string_buffer(self._call.switch_register_message_room(number, count))
+        used = self._call.switch_register_message(number, register_id, first, count, room)
         return ctypes.string_at(room, used)
 
     def _cell_bytes(self, name: str) -> int:

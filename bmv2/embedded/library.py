@@ -107,7 +107,7 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "register_cell_bytes": (_U32, (_U32,)),
     "register_read": (None, (_U32, _RAW)),
     "register_write": (None, (_U32, _U32, _BYTES)),
-    "register_message_room": (_U64, (_U32,)),
+    "register_message_room": (_U64, (_U32, _U32)),
     "register_message": (_U64, (_U32, _U32, _U32, _U32, _RAW)),
     "set_replication": (
         ctypes.c_int,

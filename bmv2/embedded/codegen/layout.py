@@ -87,9 +87,13 @@ class Layout:
         """The C place of the number of the next union of a stack."""
         return f"{_PHV}.{self._stacks[name]}.next"
 
-    def beyond_union_stack(self, name: str, member: str) -> str:
-        """The C place of a member of what an index beyond a stack's end means."""
-        return f"{_PHV}.{self._stacks[name]}.beyond.{self._members[member]}"
+    def beyond_union_stack(self, name: str) -> str:
+        """The C place of what an index beyond a stack's end means, which has `union_member`s."""
+        return f"{_PHV}.{self._stacks[name]}.beyond"
+
+    def union_member(self, name: str) -> str:
+        """The C name of a member of a union in a stack."""
+        return self._members[name]
 
     def field(self, header_type: HeaderType, name: str) -> str:
         """The C name of a field within its header."""

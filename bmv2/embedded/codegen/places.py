@@ -122,10 +122,35 @@ class Places:
         """A member of a union by its index in C."""
         unions = self._layout.program.unions
         headers = [unions[union].members[member] for union in self._unions(stack)]
-        text = f"&{self._layout.beyond_union_stack(stack, member)}"
+        text = f"&{self._layout.beyond_union_stack(stack)}.{self._layout.union_member(member)}"
         for place, header in reversed(list(enumerate(headers))):
             text = f"({index} == {place} ? &{self._layout.header(header)} : {text})"
         return HeaderPlace(f"(*{text})", self._layout.type_of(headers[0]), None)
+
+    def beyond(self, expression: Expression) -> str | None:
+        """The C place that an expression means where its index is beyond a stack's end.
+
+        It has zeros, and is to have them again when it was written to.
+        """
+        match expression:
+            case Operation("access_field" | "access_union_header", (inner, _)):
+                return self.beyond(inner)
+            case Operation("dereference_header_stack", (StackRef(name), Constant(index))):
+                is_within = 0 <= index < len(self.stack(name).headers)
+                return None if is_within else self._beyond_stack(name)
+            case Operation("dereference_header_stack", (StackRef(name), _)):
+                return self._beyond_stack(name)
+            case StackFieldRef(name, _):
+                return self._beyond_stack(name)
+            case Operation("dereference_union_stack", (UnionStackRef(name), _)):
+                return self._layout.beyond_union_stack(name)
+            case UnionStackFieldRef(name, _, _):
+                return self._layout.beyond_union_stack(name)
+            case _:
+                return None
+
+    def _beyond_stack(self, name: str) -> str:
+        return f"{self._layout.stack(name)}.at[{len(self.stack(name).headers)}]"
 
     def field(self, expression: Expression) -> FieldPlace:
         """The field of an expression; not `$valid$`. Raises UnsupportedProgram."""

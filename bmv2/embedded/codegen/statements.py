@@ -32,6 +32,10 @@ from bmv2.embedded.program.model import Primitive, Program
 Operands: TypeAlias = tuple[Expression, ...]
 
 
+_TARGETS = {"execute_meter": 2}
+"""Where the operand is that a primitive writes to, if it is not the first one."""
+
+
 class Statements:
     """Compiles primitives of one action, or of the parser."""
 
@@ -107,7 +111,15 @@ class Statements:
         compiler = self._compilers.get(primitive.operation)
         if compiler is None:
             raise UnsupportedProgram(f"primitive {primitive.operation!r}")
-        return compiler(operands)
+        return f"{compiler(operands)}{self._clear_beyond(primitive)}"
+
+    def _clear_beyond(self, primitive: Primitive) -> str:
+        """What is written beyond a stack's end is gone."""
+        place = _TARGETS.get(primitive.operation, 0)
+        if place >= len(primitive.operands):
+            return ""
+        beyond = self._expressions.places.beyond(primitive.operands[place])
+        return "" if beyond is None else f" memset(&{beyond}, 0, sizeof {beyond});"
 
     def _u64(self, expression: Expression) -> str:
         return self._expressions.modular(expression, 64)

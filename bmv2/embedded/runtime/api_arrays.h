@@ -56,7 +56,9 @@ API void switch_register_write(uint32_t array, uint32_t index, const void *cell)
     state_leave();
 }
 
-API uint64_t switch_register_message_room(uint32_t count) { return (uint64_t)count * ENTITY_ROOM; }
+API uint64_t switch_register_message_room(uint32_t array, uint32_t count) {
+    return (uint64_t)count * (ENTITY_ROOM + registers[array].cell_bytes);
+}
 
 /* Cells as the body of a ReadResponse; the count of bytes. */
 API uint64_t switch_register_message(uint32_t array, uint32_t register_id, uint32_t first,
@@ -65,11 +67,8 @@ API uint64_t switch_register_message(uint32_t array, uint32_t register_id, uint3
     const uint8_t *cell = (const uint8_t *)r->cells + (size_t)first * r->cell_bytes;
     uint8_t *p = out;
     state_enter();
-    for (uint32_t i = 0; i < count; i++, cell += r->cell_bytes) {
-        u128 value = 0;
-        memcpy(&value, cell, r->cell_bytes < sizeof value ? r->cell_bytes : sizeof value);
-        p = put_register_entity(p, register_id, first + i, value);
-    }
+    for (uint32_t i = 0; i < count; i++, cell += r->cell_bytes)
+        p = put_register_entity(p, register_id, first + i, cell, r->cell_bytes);
     state_leave();
     return (uint64_t)(p - out);
 }

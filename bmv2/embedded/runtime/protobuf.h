@@ -4,7 +4,7 @@
 
 #define ENTITY_REGISTER_ENTRY 11
 
-/* The most bytes of one cell's entity: tags, lengths and varints around the value. */
+/* The most bytes of one cell's entity besides its value: tags, lengths and varints. */
 #define ENTITY_ROOM 64
 
 static uint8_t *put_varint(uint8_t *p, uint64_t value) {
@@ -20,17 +20,16 @@ static uint32_t varint_size(uint64_t value) {
 }
 
 /* One ReadResponse.entities element: Entity.register_entry {register_id, index {index},
- * data {bitstring}}. The bitstring has no leading zero bytes (P4Runtime, section 8.3). */
-static uint8_t *put_register_entity(uint8_t *p, uint32_t register_id, uint32_t index, u128 value) {
-    uint8_t bytes[16];
-    uint32_t count = 0;
-    for (int shift = 120; shift >= 0; shift -= 8) {
-        const uint8_t byte = (uint8_t)(value >> shift);
-        if (byte || count || shift == 0) bytes[count++] = byte;
-    }
+ * data {bitstring}}. The cell has its lowest byte first, the bitstring its highest, without
+ * leading zeros (P4Runtime, section 8.3). */
+static uint8_t *put_register_entity(uint8_t *p, uint32_t register_id, uint32_t index,
+                                    const uint8_t *cell, uint32_t cell_bytes) {
+    uint32_t count = cell_bytes;
+    while (count > 1 && cell[count - 1] == 0) count--;
     const uint32_t index_size = index ? 1 + varint_size(index) : 0;
-    const uint32_t data_size = 2 + count;
-    const uint32_t entry_size = 1 + varint_size(register_id) + 2 + index_size + 2 + data_size;
+    const uint32_t data_size = 1 + varint_size(count) + count;
+    const uint32_t entry_size = 1 + varint_size(register_id) + 2 + index_size + 1 +
+                                varint_size(data_size) + data_size;
     p = put_varint(p, 1 << 3 | 2); /* ReadResponse.entities */
     p = put_varint(p, 1 + varint_size(entry_size) + entry_size);
     p = put_varint(p, ENTITY_REGISTER_ENTRY << 3 | 2);
@@ -47,8 +46,8 @@ static uint8_t *put_register_entity(uint8_t *p, uint32_t register_id, uint32_t i
     p = put_varint(p, data_size);
     p = put_varint(p, 1 << 3 | 2); /* P4Data.bitstring */
     p = put_varint(p, count);
-    memcpy(p, bytes, count);
-    return p + count;
+    while (count > 0) *p++ = cell[--count];
+    return p;
 }
 
 #endif

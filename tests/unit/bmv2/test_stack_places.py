@@ -75,6 +75,23 @@ def test_a_key_is_read_from_its_place() -> None:
     assert play(data, p4i.P4Info(), parse_script(script)) == []
 
 
+@pytest.mark.parametrize(("index", "report"), [(0, "ee"), (2, "ee"), (3, "00"), (255, "00")])
+def test_what_is_written_beyond_the_end_is_not_read_there(index: int, report: str) -> None:
+    program = json.loads((BUILD / "stack.json").read_text())
+    actions = {
+        each["primitives"][0]["source_info"]["source_fragment"].split(" = ")[0]: each["primitives"]
+        for each in program["actions"]
+        if each["primitives"]
+    }
+    # One packet writes to a place, and reads from it.
+    actions["hdr.items[hdr.command.index].number"] += actions["hdr.command.report"]
+    frame = f"{ADDRESSES} 0000 0c {index:02x} 01"
+    script = (
+        f"packet 0 {frame} 00 5500\nexpect 1 {frame} {report} {'ee' if index == 0 else '55'}00$"
+    )
+    assert play(json.dumps(program).encode(), p4i.P4Info(), parse_script(script)) == []
+
+
 def test_a_header_of_no_type_is_refused() -> None:
     program = stack_program()
     program["headers"][0]["header_type"] = "nothing"
