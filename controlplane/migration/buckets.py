@@ -17,6 +17,7 @@ class BucketKeeper:
         self._switch = switch
         self._journal = journal
         self._known: dict[int, Mapping[int, Bucket]] = {}
+        self._writes = 0
         self.turning = asyncio.Lock()
         """Held from reading buckets until what follows from them is written."""
         self.changed = asyncio.Event()
@@ -24,16 +25,24 @@ class BucketKeeper:
 
     async def read(self, group: int) -> Mapping[int, Bucket]:
         """The buckets of a group, by number. Raises MoveError."""
-        if group not in self._known:
-            self._known[group] = await self._switch.read_buckets(group)
-        return self._known[group]
+        known = self._known.get(group)
+        if known is None:
+            writes = self._writes
+            known = await self._switch.read_buckets(group)
+            if writes == self._writes:  # else they may have changed since they were read
+                self._known[group] = known
+        return known
 
     async def write(self, group: int, buckets: Mapping[int, Bucket]) -> None:
         """Gives buckets of a group to owners. Raises MoveError."""
         wanted = {**await self.read(group), **buckets}
         self._journal.turn(group, wanted)
-        del self._known[group]  # if this fails, nobody knows
-        await self._switch.write_buckets(group, buckets)
+        self._known.pop(group, None)  # if this fails, nobody knows
+        self._writes += 1
+        try:
+            await self._switch.write_buckets(group, buckets)
+        finally:
+            self._writes += 1
         self._known[group] = wanted
         self.changed.set()
         self.changed = asyncio.Event()

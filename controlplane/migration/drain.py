@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from controlplane.migration.buckets import BucketKeeper, shared
 from controlplane.migration.errors import MoveError
@@ -27,9 +27,15 @@ class Drain:
         previous: Member,
         numbers: Collection[int],
         interval_s: float,
+        *,
+        close: Callable[[Collection[int]], Awaitable[None]] | None = None,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
-        """`numbers` are the buckets. `on_left` is told how many live flows are left."""
+        """`numbers` are the buckets. `on_left` is told how many live flows are left.
+
+        `close` has the previous owner take no new flow of buckets, behind a marker. None: it
+        takes none already. Without that, one that is still on its way to it would be missed.
+        """
         self.owner = owner
         self.previous = previous
         self.first: int | None = None
@@ -41,6 +47,7 @@ class Drain:
         self._buckets = buckets
         self._numbers = frozenset(numbers)
         self._interval_s = interval_s
+        self._close = close
         self._on_left = on_left
 
     async def run(self) -> None:
@@ -68,6 +75,9 @@ class Drain:
     async def _is_over(self) -> bool:
         if not await self._still_shared():
             return True
+        if self._close is not None:
+            await self._close(self._numbers)
+            self._close = None
         flows = await self.previous.southbound.list_flows()
         left = sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows)
         if left != self.left:
@@ -81,13 +91,21 @@ class Drain:
             if await self._still_shared():
                 alone = dict.fromkeys(self._numbers, Bucket(self.owner.id))
                 await self._buckets.write(self.owner.group, alone)
-                await self.previous.southbound.set_no_new_state(False, self._numbers)
+                await self._open()
         return True
+
+    async def _open(self) -> None:
+        """Nothing comes to the previous owner; whoever turns the buckets to it opens them too."""
+        try:
+            await self.previous.southbound.set_no_new_state(False, self._numbers)
+        except SouthboundError as error:
+            logger.warning("drained, but it takes no new flows yet: %s", error)
 
     async def _still_shared(self) -> bool:
         """Lets go of the buckets that have been turned again; whether any is left."""
         known = await self._buckets.read(self.owner.group)
         left = shared(known, self.owner.id, self.previous.id, self._numbers)
-        self.superseded = not left and bool(self._numbers)
+        alone = Bucket(self.owner.id)
+        self.superseded = not left and any(known[each] != alone for each in self._numbers)
         self._numbers = left
         return bool(left)

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from controlplane.detection.registry import Rule
 from controlplane.migration.barriers import Barriers
@@ -16,6 +17,7 @@ from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
+from controlplane.migration.marker import close
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
@@ -205,8 +207,12 @@ class Engine:
                     members[previous],
                     numbers,
                     self._services.limits.drain_interval_s,
+                    close=partial(self._close, members[previous]),
                 )
                 self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
+
+    async def _close(self, instance: Member, buckets: Collection[int]) -> None:
+        await close(instance, buckets, self._services, self._house_keeping)
 
     async def _end_moves(self) -> None:
         under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from controlplane.migration.counts import ControlCounts
@@ -29,18 +29,6 @@ class Exporter:
         self._services = services
         self._counts = counts
         self._dispatch = dispatch
-
-    async def close_source(self, buckets: Collection[int]) -> None:
-        """Lets the source take no new flow of buckets, once it has read all that it was sent.
-
-        Raises SouthboundError.
-        """
-        marker = Marker(self._source, self._services, self._counts)
-        self._counts.southbound_calls += 1
-        try:
-            await self._source.southbound.set_no_new_state(True, buckets, marker=marker.number)
-        finally:
-            marker.stop()
 
     async def export(self, batch: Sequence[FlowRecord]) -> None:
         """Tells each flow of the batch its state, or that there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.peers import Member
@@ -35,3 +36,18 @@ class Marker:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+async def close(
+    instance: Member, buckets: Collection[int], services: Services, counts: ControlCounts
+) -> None:
+    """Lets an instance take no new flow of buckets, once it has read all that it was sent.
+
+    Raises SouthboundError.
+    """
+    marker = Marker(instance, services, counts)
+    counts.southbound_calls += 1
+    try:
+        await instance.southbound.set_no_new_state(True, buckets, marker=marker.number)
+    finally:
+        marker.stop()

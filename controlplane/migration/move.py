@@ -33,11 +33,13 @@ from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.machine import Rules
+from controlplane.migration.marker import close
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
     Bucket,
     Detector,
+    InstanceRule,
     Member,
 )
 from controlplane.migration.record import Outcome
@@ -329,7 +331,7 @@ class Move:
         with self._timed("move"):
             await self._mover.finish()
         if self._turned:
-            await self._mover.close_source(self._turned)
+            await self._close(self.source, self._turned)
         self.reason = "an earlier controller ended while it was under way"
         await self._conclude()
 
@@ -349,8 +351,10 @@ class Move:
             return
         if not self._selected and not moves_none:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
-        self.drain = self._drain(self.destination, self.source, self._shared)
         await self._sum_up()
+        if await self._ends_cancelled():
+            return
+        self.drain = self._drain(self.destination, self.source, self._shared)
         self._enter(MoveState.DRAINING)
 
     async def _sum_up(self) -> None:
@@ -363,7 +367,16 @@ class Move:
         with self._timed("detect"):
             selection = await self._detector.select(self.source.id, rule)
         self._active = selection.active
-        return [flow for flow in selection.flows if flow.bucket in self.options.buckets]
+        # The registers may know a flow twice, and for a while after it has been moved away.
+        return [
+            flow
+            for flow in dict.fromkeys(selection.flows)
+            if flow.bucket in self.options.buckets and not self._is_elsewhere(flow)
+        ]
+
+    def _is_elsewhere(self, flow: FiveTuple) -> bool:
+        rule = self._services.writer.rules.get(flow)
+        return isinstance(rule, InstanceRule) and rule.instance != self.source.id
 
     async def _end_detection(self) -> None:
         if self._detection is not None:
@@ -378,7 +391,12 @@ class Move:
         in_scope = (flow for flow in flows if flow.flow.bucket in self.options.buckets)
         return self._strategy.choose(in_scope)
 
-    def _drain(self, owner: Member, previous: Member, numbers: Collection[int]) -> Drain:
+    async def _close(self, instance: Member, numbers: Collection[int]) -> None:
+        await close(instance, numbers, self._services, self._mover.control)
+
+    def _drain(
+        self, owner: Member, previous: Member, numbers: Collection[int], *, is_closed: bool = True
+    ) -> Drain:
         services = self._services
         return Drain(
             services.buckets,
@@ -386,6 +404,7 @@ class Move:
             previous,
             numbers,
             services.limits.drain_interval_s,
+            close=None if is_closed else lambda left: self._close(previous, left),
             on_left=lambda left: services.events.left(self.id, left),
         )
 
@@ -421,13 +440,16 @@ class Move:
             self._turned = mine
             await keeper.write(group, dict.fromkeys(mine, turned))
         self._shared = shared(await keeper.read(group), *turned, scope)
-        await self._mover.close_source(self._shared)
+        await self._close(self.source, self._shared)
 
     async def _undo(self, end: MoveState) -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.
 
-        New flows may have begun at the destination: they stay there.
+        New flows may have begun at the destination: they stay there. Buckets that are not
+        given back are watched until the source has no flow of them, as in any other move.
         """
+        if self._turned:
+            self.drain = self._drain(self.destination, self.source, self._turned, is_closed=False)
         if self._turned and await self._alive(self.source):
             self._enter(MoveState.UNDOING)
             with self._timed("undo"):
@@ -439,7 +461,9 @@ class Move:
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
-                    self.drain = self._drain(self.source, self.destination, self._turned)
+                    self.drain = self._drain(
+                        self.source, self.destination, self._turned, is_closed=False
+                    )
         await self._sum_up()
         self._enter(end)
 

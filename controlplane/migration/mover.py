@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from controlplane.migration.aside import SetAsides
 from controlplane.migration.batcher import Batcher
@@ -122,13 +122,6 @@ class Mover:
         }
 
     # --- the move ---------------------------------------------------------------
-
-    async def close_source(self, buckets: Collection[int]) -> None:
-        """Lets the source take no new flow of buckets, once it has read all that it was sent.
-
-        Raises SouthboundError.
-        """
-        await self._exporter.close_source(buckets)
 
     async def run(self, flows: Sequence[FiveTuple]) -> None:
         """Moves the flows; returns when each of them is at an end of the machine.

@@ -64,6 +64,9 @@ class ModelInstance:
         self.hung = asyncio.Event()
         """Unset: puts and gets are not answered."""
         self.hung.set()
+        self.reading = asyncio.Event()
+        """Unset: packets wait at its port."""
+        self.reading.set()
         self.refuse_put: set[FiveTuple] = set()
         self.function = "model"
         self.version = 1
@@ -79,6 +82,7 @@ class ModelInstance:
     async def run(self) -> None:
         while True:
             frame = await self.port.get()
+            await self.reading.wait()
             await self._delays.some()
             marker = parse_marker(frame)
             if marker is not None:

@@ -200,7 +200,9 @@ class ModelSwitch:
         await self._delays.some()
 
     async def read_buckets(self, group: int) -> Mapping[int, Bucket]:
-        return dict(self.buckets)
+        found = dict(self.buckets)
+        await self._delays.some()
+        return found
 
     async def send(self, packets: Sequence[PacketOut]) -> None:
         for packet in packets:

@@ -1,0 +1,165 @@
+"""Moments at which two things happen at once, each of which once went wrong.
+
+Run: pytest tests/unit/migration/test_migration_races.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from instance_model import flow_of
+from migration_model import GROUP, Model, ModelDetector, ModelSwitch
+from test_migration_engine import FLOWS, finish, options, running, until
+
+from controlplane.migration.buckets import BucketKeeper
+from controlplane.migration.errors import MoveError
+from controlplane.migration.journal import Journal
+from controlplane.migration.options import Kind
+from controlplane.migration.peers import Bucket, InstanceRule
+from controlplane.migration.report import MoveState
+
+NEWCOMERS = [flow_of(number) for number in range(300, 320)]
+
+
+# --- buckets ----------------------------------------------------------------------------
+
+
+async def test_a_read_that_a_write_overtakes_is_not_remembered() -> None:
+    async with Model(0) as model:
+        answer = asyncio.Event()
+
+        class SlowToRead(ModelSwitch):
+            async def read_buckets(self, group: int) -> Mapping[int, Bucket]:
+                found = await super().read_buckets(group)
+                await answer.wait()
+                return found
+
+        switch = SlowToRead(model.instances, model.delays)
+        keeper = BucketKeeper(switch, Journal())
+        answer.set()
+        await keeper.read(GROUP)
+        writing = asyncio.create_task(keeper.write(GROUP, {0: Bucket(2, 1)}))
+        answer.clear()
+        await asyncio.sleep(0)
+        reading = asyncio.create_task(keeper.read(GROUP))
+        await writing
+        answer.set()
+        await reading
+        assert (await keeper.read(GROUP))[0] == Bucket(2, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_source_that_died_leaves_no_bucket_behind(seed: int) -> None:
+    async with Model(seed, instances=3) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        move = await engine.begin(options(early_release=False))
+        await until(lambda: bool(model.switch.rules))
+        model.nf1.down = True
+        await move.moved.wait()
+        assert move.state is MoveState.FAILED
+        assert move.reason
+        model.nf1.flows.clear()  # it is started anew
+        model.nf1.closed.clear()
+        model.nf1.down = False
+        await until(lambda: set(model.switch.buckets.values()) == {Bucket(2)})
+        await finish(await engine.begin(options(source="nf2", destination="nf3")))
+
+
+async def test_a_flow_that_is_on_its_way_to_the_destination_when_buckets_are_given_back() -> None:
+    async with Model(0, longest_delay=0) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        model.nf2.refuse_put = set(FLOWS)
+        move = await engine.begin(options(early_release=False))
+        await until(lambda: Bucket(2, 1) in model.switch.buckets.values())
+        model.nf2.reading.clear()
+        for flow in NEWCOMERS:
+            model.send(flow)
+        await move.moved.wait()
+        assert move.state is MoveState.FAILED
+        await asyncio.sleep(0.1)
+        for flow in NEWCOMERS:
+            model.send(flow)
+        model.nf2.reading.set()
+        await model.quiet()
+        model.check()
+        assert all(model.holder(flow) is model.nf2 for flow in NEWCOMERS)
+        model.nf2.ended.update(model.nf2.flows)
+        await until(lambda: set(model.switch.buckets.values()) == {Bucket(1)})
+        assert not model.nf2.closed
+
+
+async def test_buckets_that_another_watch_has_given_away_are_not_superseded() -> None:
+    async with Model(0) as model, running(model, ModelDetector(FLOWS[:6])) as engine:
+        await model.load(FLOWS, 400)
+        first = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await first.moved.wait()
+        second = await engine.begin(options(Kind.DRAIN))
+        await second.moved.wait()
+        await model.quiet()
+        model.nf1.ended.update(model.nf1.flows)
+        for move in (first, second):
+            await finish(move)
+            drain = move.report().drain
+            assert drain is not None
+            assert (drain.superseded, drain.left) == (False, 0)
+
+
+# --- cancel -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [*range(0, 200, 25), *range(200, 300, 5)])
+async def test_a_cancel_that_is_accepted_is_obeyed(after: int) -> None:
+    async with Model(after, longest_delay=0) as model, running(model) as engine:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        move = await engine.begin(options())
+        for _ in range(after):
+            await asyncio.sleep(0)
+        try:
+            move.cancel("the operator says so")
+        except MoveError:
+            assert move.state in (MoveState.DRAINING, MoveState.DONE)
+            return
+        await move.moved.wait()
+        assert move.state is MoveState.CANCELLED
+        await until(lambda: {b.owner for b in model.switch.buckets.values()} == {1})
+
+
+# --- which flows ------------------------------------------------------------------------
+
+
+async def test_a_flow_that_is_selected_twice_is_moved_once() -> None:
+    async with Model(0) as model, running(model, ModelDetector(FLOWS[:6] * 2)) as engine:
+        await model.load(FLOWS, 400)
+        load = asyncio.create_task(model.load(FLOWS, 400))
+        move = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await move.moved.wait()
+        await load
+        await model.quiet()
+        model.check()
+        assert move.report().flows.selected == 6
+
+
+async def test_an_elephant_that_has_just_been_moved_elsewhere_is_left_there() -> None:
+    """The switch's registers know for a while yet that it has been at the source."""
+    detector = ModelDetector(FLOWS[:6])
+    async with Model(0, instances=3) as model, running(model, detector) as engine:
+        await model.load(FLOWS[:6], 100)
+        await model.quiet()
+        first = await engine.begin(options(Kind.MOVE_ELEPHANT, share=0.5))
+        await first.moved.wait()
+        moved = set(model.nf2.flows)
+        assert moved
+        await finish(first)
+        second = await engine.begin(options(Kind.MOVE_ELEPHANT, destination="nf3"))
+        await second.moved.wait()
+        await model.load(FLOWS[:6], 100)
+        await model.quiet()
+        model.check()
+        assert set(model.nf2.flows) == moved
+        assert all(model.switch.rules[flow] == InstanceRule(2) for flow in moved)
