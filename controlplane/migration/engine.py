@@ -105,6 +105,7 @@ class Engine:
             outbox=outbox,
             buffer=memory.buffer,
             journal=memory.journal,
+            copies=memory.copies,
             barriers=Barriers(outbox, numbers, limits),
             numbers=numbers,
             limits=limits,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.copies import LeftCopies
 from controlplane.migration.journal import Journal
 
 
@@ -14,3 +15,4 @@ class Memory:
 
     buffer: PacketBuffer
     journal: Journal = field(default_factory=Journal)
+    copies: LeftCopies = field(default_factory=LeftCopies)

@@ -258,6 +258,22 @@ class Move:
                     "wait until that one is drained",
                     conflict=True,
                 )
+            for member in (self.source, self.destination):
+                await self._delete_copies(member)
+
+    async def _delete_copies(self, member: Member) -> None:
+        """Deletes what an earlier move could not delete: it is no state of a flow any more."""
+        copies, now_s = self._services.copies, self._services.clock()
+        flows = copies.take(member.id, now_s)
+        if not flows:
+            return
+        self._mover.control.southbound_calls += 1
+        try:
+            await member.southbound.delete_perflow(flows)
+        except SouthboundError as error:
+            for flow in flows:
+                copies.add(member.id, flow, now_s)
+            raise MoveError(f"copies of flows are left there: {error}", conflict=True) from None
 
     async def abandon(self) -> None:
         """Ends what `prepare` has begun; there will be no move."""

@@ -101,7 +101,7 @@ class Mover:
         )
         self._imports: deque[FlowRecord] = deque()
         self._imports_ready = asyncio.Event()
-        self._puts_pending = 0
+        self._puts_pending: set[FlowRecord] = set()
         self._deletes_pending = 0
         self._changed = asyncio.Event()
         self._cancel_reason: str | None = None
@@ -186,6 +186,8 @@ class Mover:
                 lambda: not self._puts_pending, self._services.limits.import_timeout_s
             )
             await self._until(lambda: not self._deletes_pending)
+            for record in self._puts_pending:  # one may yet arrive behind its delete
+                self._leaves_copy(self._destination, record)
             for helper in helpers:
                 helper.cancel()
 
@@ -386,10 +388,10 @@ class Mover:
         except SouthboundError as error:
             self.dispatch(record, Event.FAILED, str(error))
             return
-        self._puts_pending += 1
+        self._puts_pending.add(record)
 
         def answered(result: asyncio.Future[None]) -> None:
-            self._puts_pending -= 1
+            self._puts_pending.discard(record)
             self._changed.set()
             error = None if result.cancelled() else result.exception()
             if result.cancelled() or error is not None:
@@ -418,10 +420,17 @@ class Mover:
                 event, reason = Event.NOT_DELETED, f"its copy may remain: {error}"
             self._deletes_pending -= len(batch)
             for record in batch:
+                if event is Event.NOT_DELETED:
+                    self._leaves_copy(instance, record)
+                else:
+                    self._services.copies.discard(instance.id, record.flow)
                 self.dispatch(record, event, reason)
             self._changed.set()
 
         return delete
+
+    def _leaves_copy(self, instance: Member, record: FlowRecord) -> None:
+        self._services.copies.add(instance.id, record.flow, self._services.clock())
 
     async def _settle(self, batch: Sequence[FlowRecord]) -> None:
         await self._services.barriers.wait(self.control)

@@ -10,6 +10,7 @@ from typing import Protocol
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.copies import LeftCopies
 from controlplane.migration.events import EventLog
 from controlplane.migration.garbage import GarbagePause
 from controlplane.migration.journal import Journal
@@ -79,6 +80,7 @@ class Services:
     outbox: Outbox
     buffer: PacketBuffer
     journal: Journal
+    copies: LeftCopies
     barriers: Barriers
     numbers: Numbers
     limits: Limits

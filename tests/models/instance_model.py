@@ -68,6 +68,7 @@ class ModelInstance:
         """Unset: packets wait at its port."""
         self.reading.set()
         self.refuse_put: set[FiveTuple] = set()
+        self.refuse_delete = False
         self.function = "model"
         self.version = 1
         self.via_controller: dict[FiveTuple, list[int]] = defaultdict(list)
@@ -172,6 +173,8 @@ class ModelInstance:
 
     async def delete_perflow(self, flows: Iterable[FiveTuple]) -> int:
         await self._answer()
+        if self.refuse_delete:
+            raise SouthboundError(self.name, "did not answer in time", down=True)
         return sum(self.flows.pop(flow, None) is not None for flow in flows)
 
     async def set_aside(self, flows: Iterable[FiveTuple]) -> None:

@@ -163,3 +163,54 @@ async def test_an_elephant_that_has_just_been_moved_elsewhere_is_left_there() ->
         model.check()
         assert set(model.nf2.flows) == moved
         assert all(model.switch.rules[flow] == InstanceRule(2) for flow in moved)
+
+
+# --- copies that are left ---------------------------------------------------------------
+
+
+async def test_a_copy_that_was_left_at_the_destination_is_not_added_to() -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        model.nf2.refuse_put = {FLOWS[-1]}
+        move = await engine.begin(options(early_release=False))
+        await until(lambda: len(model.nf2.flows) == len(FLOWS) - 1)
+        model.nf2.hung.clear()
+        move.cancel("the destination hangs")
+        await move.moved.wait()
+        assert set(model.nf2.flows) <= set(FLOWS)
+        model.nf2.hung.set()
+        model.nf2.refuse_put.clear()
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        other = await engine.begin(options(source="nf2", destination="nf3"))
+        await other.moved.wait()
+        assert not model.instances[2].flows, "a copy is no flow of its instance"
+        again = await engine.begin(options())
+        await again.moved.wait()
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        model.check()
+        assert set(model.nf2.flows) == set(FLOWS)
+
+
+async def test_a_copy_that_was_left_at_the_source_does_not_take_the_flow_back() -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        model.nf1.refuse_delete = True
+        move = await engine.begin(options())
+        await move.moved.wait()
+        assert set(model.nf1.flows) == set(model.nf2.flows) == set(FLOWS)
+        with pytest.raises(MoveError, match="copies of flows are left there: nf1"):
+            await engine.begin(options(destination="nf3"))
+        model.nf1.refuse_delete = False
+        await model.load(FLOWS, 100)
+        other = await engine.begin(options(destination="nf3"))
+        await other.moved.wait()
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        model.check()
+        assert set(model.nf2.flows) == set(FLOWS)
