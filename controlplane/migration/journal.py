@@ -164,7 +164,7 @@ class Journal:
             self._database.executemany("UPDATE flows SET stage = ? WHERE migration = ?", rows)
 
     def end_flow(self, migration: int) -> None:
-        """A flow is at its end.
+        """A flow is at its end, and nothing is under way any more that it has asked for.
 
         Written with others, some time before the move ends: to end a flow twice does no harm.
         """

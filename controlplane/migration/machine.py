@@ -242,13 +242,21 @@ def _doubtful_steering() -> Iterator[Row]:
     """The switch does not take the rule to the destination.
 
     A refused rule means that no packet has gone round the controller either. An
-    unanswered one may be in force, and packets at the destination.
+    unanswered one may be in force, and packets at the destination. Of a flow that was taken
+    over (it counts as passed on) the destination may have the only state.
     """
     p, e, a = Phase, Event, Action
-    copied = Guard(holds=False, put=True)
+    copied = Guard(holds=False, put=True, passed=False)
     yield Row(p.STEERING, e.REFUSED, copied, p.CLEARING, (a.DELETE_AT_DESTINATION,))
-    yield Row(p.STEERING, e.REFUSED, Guard(holds=False, put=False), p.ROLLED_BACK, ())
-    yield Row(p.STEERING, e.UNANSWERED, _LOOSE, p.RESTORING, (a.RESTORE,))
+    none = Guard(holds=False, put=False, passed=False)
+    yield Row(p.STEERING, e.REFUSED, none, p.ROLLED_BACK, ())
+    fresh = Guard(holds=False, diverts=False, passed=False)
+    yield Row(p.STEERING, e.UNANSWERED, fresh, p.RESTORING, (a.RESTORE,))
+    for event in (e.REFUSED, e.UNANSWERED):
+        present = Guard(holds=False, absent=False, passed=True)
+        yield Row(p.STEERING, event, present, p.FORWARDING, (a.DELETE_AT_SOURCE,))
+        gone = Guard(holds=False, absent=True, passed=True)
+        yield Row(p.STEERING, event, gone, p.FORWARDING, ())
     unread = Guard(holds=True, absent=False, passed=False)
     yield Row(p.STEERING, e.REFUSED, unread, p.RESTORING, (a.RESTORE,))
     for aside, admit in ((False, ()), (True, (a.ADMIT,))):
@@ -341,10 +349,9 @@ def _taken_over() -> Iterator[Row]:
     """The way of a flow that an earlier controller had begun to move."""
     p, e, a = Phase, Event, Action
     yield Row(p.WAITING, e.UNDO, _HELD, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE))
-    yield Row(p.WAITING, e.UNDO, _DIVERTED, p.RESTORING, (a.RESTORE,))
-    copied = Guard(holds=False, diverts=False, put=True)
-    yield Row(p.WAITING, e.UNDO, copied, p.CLEARING, (a.DELETE_AT_DESTINATION,))
-    yield Row(p.WAITING, e.UNDO, Guard(holds=False, diverts=False, put=False), p.ROLLED_BACK, ())
+    # The rule may lead to the destination, without any guarantee as well: the switch had not
+    # answered when it was asked for.
+    yield Row(p.WAITING, e.UNDO, Guard(holds=False), p.RESTORING, (a.RESTORE,))
     yield Row(p.WAITING, e.FINISH, _HELD, p.STEERING, (a.RELEASE_TO_DESTINATION, a.STEER))
     yield Row(p.WAITING, e.FINISH, _DIVERTED, p.ADMITTING, (a.ADMIT,))
     yield Row(p.WAITING, e.FINISH, _LOOSE, p.STEERING, (a.STEER,))

@@ -236,7 +236,10 @@ class Mover:
             self.population[phase] += 1
             if phase in ENDS:
                 record.chunk = None
-                self._services.journal.end_flow(record.migration)
+                if phase is Phase.MOVED:
+                    # At another end something may still be asked: a put may arrive, a delete
+                    # may be missing. Those are forgotten when the move has waited for that.
+                    self._services.journal.end_flow(record.migration)
                 self._services.registry.end(record, stray=bool(record.state.reason))
             self._changed.set()
         for action in actions:

@@ -35,7 +35,8 @@ class Phase(Enum):
     MOVED = "moved"
     """End: the destination has state and packets."""
     FORWARDING = "forwarding"
-    """End: moved, but the switch refuses the rule; packets pass through the controller."""
+    """End: moved, but the switch refuses the rule; packets pass through the controller, or,
+    without a guarantee, are bounced by the source."""
     WITHDRAWING = "withdrawing"
     """Rolling back, for the answer of the destination that was asked to set packets aside."""
     ABANDONING = "abandoning"

@@ -6,9 +6,19 @@ around the machine is in `docs/model/move.pml`, which `make model-check` gives t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from controlplane.migration.machine import ENDS, IGNORED, TABLE, Guard, Row
+from controlplane.migration.machine import (
+    COMMITTED,
+    ENDS,
+    IGNORED,
+    TABLE,
+    Guard,
+    Row,
+    Rules,
+    Stage,
+    taken_over,
+)
 from controlplane.migration.phases import Action, Event, Phase
 
 _HEAD = """\
@@ -43,15 +53,41 @@ def _names(prefix: str, names: Iterator[str]) -> str:
     return f"mtype:{prefix} = {{ {', '.join(names)} }}\n"
 
 
+def _one_of(name: str, phases: Collection[Phase]) -> str:
+    tests = " || ".join(f"phase == P_{phase.name}" for phase in Phase if phase in phases)
+    return f"#define {name} ({tests})\n"
+
+
+def _take_over() -> str:
+    lines = ["inline take_over() {", "    if"]
+    for stage in Stage:
+        state, event = taken_over(Rules(), stage)
+        known = {
+            "put": state.put,
+            "passed": state.passed > 0,
+            "ruled": state.ruled,
+            "absent": state.absent,
+        }
+        lines.append(
+            f"    :: stage == S_{stage.name} -> "
+            + " ".join(f"{name} = {str(value).lower()};" for name, value in known.items())
+            + f" phase = P_{state.phase.name}; take_{event.name.lower()}();"
+        )
+    return "\n".join([*lines, "    fi", "}"]) + "\n"
+
+
 def model() -> str:
-    """The whole file: phases, events, and for each event an inline that takes it."""
+    """The whole file: phases, events, and for each event an inline that takes it.
+
+    Another one takes the flow over from a controller that had come so far with it.
+    """
     parts = [
         _HEAD,
         _names("phase", (f"P_{phase.name}" for phase in Phase)),
         _names("event", (f"E_{event.name}" for event in Event)),
-        "#define AT_AN_END ("
-        + " || ".join(f"phase == P_{phase.name}" for phase in Phase if phase in ENDS)
-        + ")\n",
+        _names("stage", (f"S_{stage.name}" for stage in Stage)),
+        _one_of("AT_AN_END", ENDS),
+        _one_of("COMMITTED", COMMITTED),
     ]
     for event in Event:
         lines = [f"inline take_{event.name.lower()}() {{", "    if"]
@@ -64,6 +100,7 @@ def model() -> str:
             lines.append(f"    :: {' || '.join(ignored)} -> skip;")
         lines += ["    :: else -> assert(false);", "    fi", "}"]
         parts.append("\n".join(lines) + "\n")
+    parts.append(_take_over())
     return "\n".join(parts)
 
 

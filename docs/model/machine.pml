@@ -8,7 +8,11 @@ mtype:phase = { P_WAITING, P_ANNOUNCING, P_DIVERTING, P_HOLDING, P_EXPORTING, P_
 
 mtype:event = { E_START, E_UNDO, E_FINISH, E_HELD, E_ANNOUNCED, E_WRITTEN, E_REFUSED, E_UNANSWERED, E_STATE, E_ABSENT, E_PROCEED, E_IN_PLACE, E_FAILED, E_DELETED, E_NOT_DELETED, E_ADMITTED, E_RECALLED, E_NOT_RECALLED, E_SETTLED, E_FULL, E_CANCEL, E_TIMEOUT }
 
+mtype:stage = { S_BEGUN, S_PUT, S_COMMITTED, S_COMMITTED_ABSENT }
+
 #define AT_AN_END (phase == P_MOVED || phase == P_FORWARDING || phase == P_ROLLED_BACK || phase == P_RETURNING)
+
+#define COMMITTED (phase == P_STEERING || phase == P_DELETING || phase == P_SETTLING || phase == P_ADMITTING || phase == P_MOVED || phase == P_FORWARDING)
 
 inline take_start() {
     if
@@ -22,9 +26,7 @@ inline take_start() {
 inline take_undo() {
     if
     :: phase == P_WAITING && holds -> release_to_source(); restore(); phase = P_RESTORING;
-    :: phase == P_WAITING && diverts -> restore(); phase = P_RESTORING;
-    :: phase == P_WAITING && !holds && !diverts && put -> delete_at_destination(); phase = P_CLEARING;
-    :: phase == P_WAITING && !holds && !diverts && !put -> phase = P_ROLLED_BACK;
+    :: phase == P_WAITING && !holds -> restore(); phase = P_RESTORING;
     :: else -> assert(false);
     fi
 }
@@ -91,8 +93,10 @@ inline take_written() {
 
 inline take_refused() {
     if
-    :: phase == P_STEERING && !holds && put -> delete_at_destination(); phase = P_CLEARING;
-    :: phase == P_STEERING && !holds && !put -> phase = P_ROLLED_BACK;
+    :: phase == P_STEERING && !holds && put && !passed -> delete_at_destination(); phase = P_CLEARING;
+    :: phase == P_STEERING && !holds && !put && !passed -> phase = P_ROLLED_BACK;
+    :: phase == P_STEERING && !holds && !absent && passed -> delete_at_source(); phase = P_FORWARDING;
+    :: phase == P_STEERING && !holds && absent && passed -> phase = P_FORWARDING;
     :: phase == P_STEERING && holds && !absent && !passed -> restore(); phase = P_RESTORING;
     :: phase == P_STEERING && holds && !aside && !absent && passed -> delete_at_source(); phase = P_FORWARDING;
     :: phase == P_STEERING && holds && !aside && absent -> phase = P_FORWARDING;
@@ -113,7 +117,9 @@ inline take_refused() {
 
 inline take_unanswered() {
     if
-    :: phase == P_STEERING && !holds && !diverts -> restore(); phase = P_RESTORING;
+    :: phase == P_STEERING && !holds && !diverts && !passed -> restore(); phase = P_RESTORING;
+    :: phase == P_STEERING && !holds && !absent && passed -> delete_at_source(); phase = P_FORWARDING;
+    :: phase == P_STEERING && !holds && absent && passed -> phase = P_FORWARDING;
     :: phase == P_STEERING && holds && !aside && !absent -> delete_at_source(); phase = P_FORWARDING;
     :: phase == P_STEERING && holds && !aside && absent -> phase = P_FORWARDING;
     :: phase == P_STEERING && holds && aside && !absent -> admit(); delete_at_source(); phase = P_FORWARDING;
@@ -309,5 +315,14 @@ inline take_timeout() {
     :: phase == P_IMPORTING && !holds && !diverts -> delete_at_destination(); phase = P_CLEARING;
     :: phase == P_STEERING || phase == P_DELETING || phase == P_SETTLING || phase == P_ADMITTING || phase == P_MOVED || phase == P_FORWARDING || phase == P_ABANDONING || phase == P_RESTORING || phase == P_RECALLING || phase == P_CLEARING || phase == P_UNWINDING || phase == P_ROLLED_BACK || phase == P_RETURNING -> skip;
     :: else -> assert(false);
+    fi
+}
+
+inline take_over() {
+    if
+    :: stage == S_BEGUN -> put = false; passed = false; ruled = true; absent = false; phase = P_WAITING; take_undo();
+    :: stage == S_PUT -> put = true; passed = false; ruled = true; absent = false; phase = P_WAITING; take_undo();
+    :: stage == S_COMMITTED -> put = true; passed = true; ruled = true; absent = false; phase = P_WAITING; take_finish();
+    :: stage == S_COMMITTED_ABSENT -> put = false; passed = true; ruled = true; absent = true; phase = P_WAITING; take_finish();
     fi
 }

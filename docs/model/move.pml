@@ -5,7 +5,9 @@
  * connects them, each a queue in order. Packets are numbers; an instance's state is the set
  * of packets that it has processed.
  *
- * Parameters, with -D: PACKETS, FAULTS, CANCELS, HOLDS, DIVERTS, ASIDE, PARALLELIZE,
+ * The controller may die between any two of its steps; another one takes over (take_over.pml).
+ *
+ * Parameters, with -D: PACKETS, FAULTS, CANCELS, DEATHS, HOLDS, DIVERTS, ASIDE, PARALLELIZE,
  * EARLY_RELEASE, ABSENT.
  */
 
@@ -17,6 +19,9 @@
 #endif
 #ifndef CANCELS
 #define CANCELS 1
+#endif
+#ifndef DEATHS
+#define DEATHS 0
 #endif
 #ifndef HOLDS
 #define HOLDS 1
@@ -71,12 +76,17 @@ bool gave_up; /* the destination failed with what it had set aside */
 bool out_of_order;
 bool source_has = !ABSENT, destination_has;
 byte source, destination, chunk;
-byte sent, faults = FAULTS, cancels = CANCELS;
-byte packet; /* the one that the machine is being told of */
+byte sent, faults = FAULTS, cancels = CANCELS, deaths = DEATHS;
 bool absent, put, passed, ruled;
+
+/* For use within one step: what is being done, and with which packet. */
+hidden byte packet, what, losses, turns;
+hidden mtype:place to;
+hidden mtype:event event;
 
 #include "machine.pml"
 
+hidden mtype:stage stage;
 mtype:phase phase = P_WAITING;
 
 chan answers = [4] of { mtype:event };          /* of the switch, to writes */
@@ -87,10 +97,10 @@ chan aside_answers = [2] of { mtype:event };
 
 /* --- the machine's actions ------------------------------------------------------ */
 
-inline release_all(to) {
+inline release_all(there) {
     do
-    :: len(kept) > 0 && to == SOURCE -> kept?packet; from_controller!to, packet;
-    :: len(kept) > 0 && to != SOURCE -> kept?packet; from_controller!to, packet + DETOUR;
+    :: len(kept) > 0 && there == SOURCE -> kept?packet; from_controller!there, packet;
+    :: len(kept) > 0 && there != SOURCE -> kept?packet; from_controller!there, packet + DETOUR;
     :: len(kept) == 0 -> break;
     od
 }
@@ -115,7 +125,7 @@ inline delete_at_source() { source_deletes++; }
 inline delete_at_destination() { destination_deletes++; }
 inline barrier() { from_controller!CONTROLLER, BARRIER; }
 
-inline take(event) {
+inline take_answer() {
     if
     :: event == E_WRITTEN -> take_written();
     :: event == E_REFUSED -> take_refused();
@@ -132,13 +142,17 @@ inline take(event) {
     fi
 }
 
+/* The switch has refused to take the traffic from the destination again, which keeps nothing. */
+#define LEFT_THERE (diverts && (phase == P_RETURNING || stranded))
+
 #define ASKED (phase == P_EXPORTING || phase == P_IMPORTING)
 #define KEEPS (phase == P_HOLDING || phase == P_EXPORTED || phase == P_IMPORTED || ASKED)
+
+#include "take_over.pml"
 
 /* --- the controller ------------------------------------------------------------- */
 
 active proctype controller() {
-    mtype:event event;
     atomic { take_start(); }
 end_of_events:
     do
@@ -149,38 +163,46 @@ end_of_events:
             assert(phase != P_MOVED && phase != P_ROLLED_BACK); /* it would be forgotten */
             take_held();
         fi }
-    :: atomic { answers?event -> take(event); }
-    :: atomic { export_answers?event -> take(event); }
-    :: atomic { import_answers?event -> take(event); }
-    :: atomic { delete_answers?event -> take(event); }
-    :: atomic { aside_answers?event -> take(event); }
+    :: atomic {
+        if
+        :: answers?event;
+        :: export_answers?event;
+        :: import_answers?event;
+        :: delete_answers?event;
+        :: aside_answers?event;
+        fi;
+        take_answer(); }
     :: atomic { phase == P_EXPORTED || phase == P_IMPORTED -> take_proceed(); }
     :: atomic { cancels > 0 && !AT_AN_END -> cancels--; take_cancel(); }
     :: atomic { faults > 0 && ASKED -> faults--; take_timeout(); }
     :: atomic { faults > 0 && KEEPS && len(to_controller) > 0 -> faults--; take_full(); }
+    :: atomic { deaths > 0 -> deaths--; die(); }
     od
 }
 
 /* --- hosts and switch ------------------------------------------------------------ */
 
-inline forward(to, what) {
+inline forward(there, number) {
     if
-    :: to == SOURCE -> source_port!what;
-    :: to == DESTINATION -> destination_port!what;
-    :: to == CONTROLLER -> to_controller!what;
+    :: there == SOURCE -> source_port!number;
+    :: there == DESTINATION -> destination_port!number;
+    :: there == CONTROLLER -> to_controller!number;
     fi
 }
 
 active proctype hosts() {
     do
-    :: atomic { sent < PACKETS -> forward(rule, sent); sent++; }
+    :: atomic { sent < PACKETS ->
+        forward(rule, sent); sent++;
+        if
+        :: DEATHS && rule == CONTROLLER -> held++;
+        :: else -> skip;
+        fi }
     :: sent == PACKETS -> break;
     od
 }
 
 active proctype switch_() {
-    mtype:place to;
-    byte what;
 end_of_work:
     do
     :: atomic { from_controller?to, what -> forward(to, what); }
@@ -197,7 +219,6 @@ end_of_work:
 /* --- instances ------------------------------------------------------------------- */
 
 active proctype source_instance() {
-    byte what;
 end_of_packets:
     do
     :: atomic { source_port?what ->
@@ -236,7 +257,6 @@ inline give_up() {
 }
 
 active proctype destination_instance() {
-    byte what;
 end_of_packets:
     do
     :: atomic { destination_port?what ->
@@ -271,7 +291,7 @@ end_of_packets:
         faults--; recall_asked = false; give_up(); aside_answers!E_NOT_RECALLED; }
     :: atomic { import_asked ->
         import_asked = false;
-        assert(!destination_has || !loss_free); /* nothing came before the state */
+        assert(!destination_has || !loss_free || gave_up || LEFT_THERE); /* state comes first */
         destination = chunk; destination_has = true; import_answers!E_IN_PLACE; }
     :: atomic { import_asked && faults > 0 ->
         faults--; import_asked = false; import_answers!E_FAILED; }
@@ -283,9 +303,10 @@ end_of_packets:
 
 /* --- what is promised ------------------------------------------------------------- */
 
-/* When nothing can happen any more: the flow is at an end, its state is in one place, and
- * that has all packets. Without a guarantee packets that are under way meanwhile are not
- * in the state, and after a fault they may have begun another one. */
+/* When nothing can happen any more: the flow is at an end, its state is in one place, to which
+ * the rule leads, and that has all packets but those that died with a controller. Without a
+ * guarantee packets that are under way meanwhile are not in the state, and after a fault they
+ * may have begun another one. */
 active proctype at_rest() {
     timeout ->
     assert(AT_AN_END);
@@ -293,10 +314,16 @@ active proctype at_rest() {
     assert(len(waiting) == 0 && !sets_aside);
     if
     :: gave_up -> skip; /* what waited there is lost with it */
-    :: diverts && phase == P_RETURNING -> skip; /* the switch leaves the traffic where it is */
+    :: LEFT_THERE -> skip;
     :: else ->
         assert(!(source_has && destination_has) || (!loss_free && faults < FAULTS));
-        assert(!loss_free || (source | destination) == ALL);
-        assert(!aside || phase != P_MOVED || !out_of_order);
+        assert(ABSENT || source_has || destination_has);
+        assert(!loss_free || (source | destination | lost) == ALL);
+        assert(((source | destination) & lost) == 0);
+        assert(phase != P_MOVED || rule == DESTINATION);
+        assert(phase != P_MOVED || ABSENT || destination_has);
+        assert(phase != P_ROLLED_BACK || rule == SOURCE);
+        assert(phase != P_ROLLED_BACK || ABSENT || source_has);
+        assert(!aside || phase != P_MOVED || stranded || !out_of_order);
     fi
 }

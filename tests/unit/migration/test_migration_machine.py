@@ -15,10 +15,12 @@ from controlplane.migration.machine import (
     TABLE,
     IllegalEventError,
     Rules,
+    Stage,
     State,
     step,
+    taken_over,
 )
-from controlplane.migration.phases import Event, Phase
+from controlplane.migration.phases import Action, Event, Phase
 
 RULES = [
     *(
@@ -86,6 +88,28 @@ def test_first_reason_stays_and_deadlines_follow_the_phase() -> None:
     state, _ = step(state, Event.REFUSED, 12.0, "table full")
     assert state.reason == "nf1: does not answer"
     assert state.phase is Phase.RETURNING
+
+
+@pytest.mark.parametrize("refusal", [Event.REFUSED, Event.UNANSWERED])
+@pytest.mark.parametrize(
+    ("stage", "actions"),
+    [(Stage.COMMITTED, (Action.DELETE_AT_SOURCE,)), (Stage.COMMITTED_ABSENT, ())],
+)
+def test_a_committed_flow_that_is_taken_over_keeps_the_state_that_the_destination_has(
+    stage: Stage, actions: tuple[Action, ...], refusal: Event
+) -> None:
+    state, event = taken_over(Rules(holds=False), stage)
+    state, _ = step(state, event, 0.0)
+    state, done = step(state, refusal, 0.0)
+    assert (state.phase, done) == (Phase.FORWARDING, actions)
+
+
+@pytest.mark.parametrize("rules", RULES, ids=str)
+@pytest.mark.parametrize("stage", [Stage.BEGUN, Stage.PUT])
+def test_a_flow_that_is_undone_is_steered_to_the_source_again(stage: Stage, rules: Rules) -> None:
+    state, event = taken_over(rules, stage)
+    state, actions = step(state, event, 0.0)
+    assert (state.phase, actions[-1]) == (Phase.RESTORING, Action.RESTORE)
 
 
 def explore(first: World, packets: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import pytest
 from instance_model import flow_of
@@ -233,3 +234,31 @@ async def test_a_drain_goes_on_where_the_buckets_are_turned(after: int) -> None:
                 assert (move.state is MoveState.FAILED) == (not turned)
             owners = {*model.switch.buckets.values()}
             assert owners == ({Bucket(2, 1)} if turned else {Bucket(1)})
+
+
+async def test_a_flow_that_is_rolled_back_is_not_forgotten_before_its_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for it may be done yet, and has to be undone then."""
+    monkeypatch.setattr("controlplane.migration.journal._ENDED_AT_ONCE", 1)
+    path = tmp_path / "journal"
+    ours, read = Journal(path), Journal(path)
+    refused = FLOWS[2]
+    looks = 0
+    memory = Memory(fresh_buffer(), ours)
+    async with Model(1) as model, running(model, memory=memory) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        model.nf2.refuse_put = {refused}
+        move = await engine.begin(options())
+        while not move.moved.is_set():
+            counts = move.report().flows
+            if counts.rolled_back and counts.under_way:
+                [open_move] = read.open_moves()
+                looks += 1
+                assert refused in {flow.flow for flow in open_move.flows}
+            await asyncio.sleep(0)
+        await model.quiet()
+        assert looks
+        assert read.open_moves() == []
+    read.close()
