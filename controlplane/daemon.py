@@ -20,7 +20,7 @@ from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal, JournalError
 from controlplane.migration.memory import Memory
-from controlplane.migration.restore import restore_rules
+from controlplane.migration.restore import homes_under_way, restore_rules
 from controlplane.migration.session_switch import SessionSwitch
 from controlplane.northbound.app import create_app
 from controlplane.northbound.listener import ListenError, Server, listening
@@ -141,7 +141,8 @@ async def _open(
     if session.program_was_loaded:
         # Before the traffic is let in, so that no flow goes where its state is not.
         turned = turned_buckets(config, house.memory.journal)
-        rules = await restore_rules(switch, members.values())
+        under_way = homes_under_way(house.memory.journal.open_moves(), members)
+        rules = await restore_rules(switch, members.values(), under_way)
         logger.info("switch %s: has been started anew, %d flow rules", config.switch.name, rules)
     updates = await provision(session, config, topology, turned)
     logger.info("switch %s: %d entries written", config.switch.name, updates)

@@ -25,8 +25,8 @@ class Barriers:
         self.lost = 0
         """Barriers that have not come back in time."""
 
-    async def wait(self, counts: ControlCounts) -> None:
-        """Returns when every packet held so far has arrived.
+    async def wait(self, counts: ControlCounts) -> bool:
+        """Returns when every packet held so far has arrived; whether that is known.
 
         One that does not come back is sent again, a few times; then it is counted as
         lost, and the wait is over all the same.
@@ -40,11 +40,12 @@ class Barriers:
                 counts.packet_outs += 1
                 async with asyncio.timeout(self._limits.barrier_timeout_s):
                     await event.wait()
-                return
+                return True
             except TimeoutError:
                 self.lost += 1
             finally:
                 del self._waiting[number]
+        return False
 
     def arrived(self, number: int) -> None:
         """A barrier has come back."""

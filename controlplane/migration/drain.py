@@ -74,17 +74,14 @@ class Drain:
 
     async def _is_over(self) -> bool:
         if not await self._still_shared():
+            if not self.superseded:  # another watch has seen that there is none left
+                self._note(0)
             return True
         if self._close is not None:
             await self._close(self._numbers)
             self._close = None
         flows = await self.previous.southbound.list_flows()
-        left = sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows)
-        if left != self.left:
-            self._on_left(left)
-        self.left = left
-        if self.first is None:
-            self.first = self.left
+        self._note(sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows))
         if self.left:
             return False
         async with self._buckets.turning:
@@ -93,6 +90,13 @@ class Drain:
                 await self._buckets.write(self.owner.group, alone)
                 await self._open()
         return True
+
+    def _note(self, left: int) -> None:
+        if left != self.left:
+            self._on_left(left)
+        self.left = left
+        if self.first is None:
+            self.first = left
 
     async def _open(self) -> None:
         """Nothing comes to the previous owner; whoever turns the buckets to it opens them too."""

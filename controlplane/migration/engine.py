@@ -7,6 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +18,7 @@ from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
+from controlplane.migration.journal import JournalError
 from controlplane.migration.marker import close
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
@@ -31,6 +33,7 @@ from controlplane.migration.peers import (
     UpdateOutcome,
 )
 from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
+from controlplane.migration.restore import homes
 from controlplane.migration.services import Services
 from controlplane.migration.stragglers import follow_up
 from controlplane.migration.strategy import STRATEGIES, Takes
@@ -142,7 +145,7 @@ class Engine:
                     ("idle rules", self._expire_rules()),
                 )
             ]
-            self._drop_orphans()
+            await self._drop_orphans()
             for move in taken_over:
                 self._spawn(tasks, move.finish(), move.id)
             await self._resume_drains(tasks, taken_over)
@@ -171,8 +174,9 @@ class Engine:
         """The moves that an earlier controller had begun, with each of their flows."""
         moves: list[Move] = []
         journal = self._services.journal
+        journal.claim()
         begun = journal.open_moves()
-        held = await self._switch.count_held() if begun and not self._switch_is_new else None
+        ruled = await self._switch.count_ruled() if begun and not self._switch_is_new else None
         for each in begun:
             try:
                 source, destination = map(
@@ -183,7 +187,7 @@ class Engine:
                 journal.end(each.number)
                 continue
             move = self._new_move(each.number, each.options, source, destination)
-            move.take_over(each.flows, held)
+            move.take_over(each.flows, ruled)
             moves.append(move)
         return moves
 
@@ -230,7 +234,10 @@ class Engine:
         rule = await self._rule(options)
         source, destination = self._check(options)
         options = await self._with_buckets(options, source)
-        number = self._services.journal.begin(options)
+        try:
+            number = self._services.journal.begin(options)
+        except JournalError as error:
+            raise MoveError(f"the move cannot be written down: {error}", conflict=True) from None
         move = self._new_move(number, options, source, destination, rule)
         try:
             await move.prepare()
@@ -238,8 +245,9 @@ class Engine:
                 raise MoveError("the controller is stopping", conflict=True)
         except BaseException:
             del self._moves[move.id]
-            self._services.journal.end(number)
             await move.abandon()
+            with suppress(JournalError):  # it has no flow: whoever takes over ends it
+                self._services.journal.end(number)
             raise
         self._spawn(self._tasks, move.run(), move.id)
         if options.stragglers_after_s is not None:
@@ -397,6 +405,7 @@ class Engine:
                     services.barriers.arrived(packet.migration)
                 case reason if reason == PACKET_IN_BOUNCE:
                     self._take_bounce(packet)
+                    await services.outbox.room()
                 case _:
                     self._count_unknown(packet)
 
@@ -443,8 +452,12 @@ class Engine:
         else:
             self._expired += 1
 
-    def _drop_orphans(self) -> None:
-        """Deletes rules that hold flows for a controller that is gone."""
+    async def _drop_orphans(self) -> None:
+        """Lets go of flows that are held for a controller that is gone.
+
+        They were stranded there, perhaps for so long that the switch has forgotten where they
+        belong: the instances know. Without state a flow is nowhere, and loses its rule.
+        """
         orphans: list[FiveTuple] = [
             flow
             for flow, rule in self._services.writer.rules.items()
@@ -452,5 +465,11 @@ class Engine:
         ]
         if orphans:
             logger.warning("%d flows were held by an earlier controller: let go", len(orphans))
-        for flow in orphans:
-            self._services.writer.put(flow, None, self._house_keeping, self._expired_one)
+            known = await homes(self._members.values())
+            for flow in orphans:
+                rule, done = known.get(flow), self._expired_one if flow not in known else _ignore
+                self._services.writer.put(flow, rule, self._house_keeping, done)
+
+
+def _ignore(outcome: UpdateOutcome) -> None:
+    """The switch does not take it: then the flow stays as it is."""

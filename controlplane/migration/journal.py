@@ -9,6 +9,7 @@ power may lose the last ones.
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ _SCHEMA = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_VERSION}",
 )
+_HOLDER = "CREATE TABLE IF NOT EXISTS holder (number INTEGER NOT NULL)"
+_HOLDER_BITS = 62
 _LOCK_TIMEOUT_S = 5.0
 _ENDED_AT_ONCE = 256
 _OPTIONS = TypeAdapter(MoveOptions)
@@ -75,6 +78,7 @@ class Journal:
         self._name = "the journal" if path is None else str(path)
         self._reached: dict[int, Stage] = {}
         self._ended: list[tuple[int]] = []
+        self._holder: int | None = None
         with self._errors():
             self._database = sqlite3.connect(
                 ":memory:" if path is None else path,
@@ -104,6 +108,28 @@ class Journal:
             for statement in _SCHEMA:
                 self._run(statement)
 
+    def claim(self) -> None:
+        """Makes this the only one that can write: any other gets JournalError from now on.
+
+        For whoever takes over, before it reads what to take over. The controller before it may
+        hang, or not know yet that it is not the primary any more. What it has not written it
+        does not do: it cannot commit a flow that is being rolled back here.
+        """
+        with self._errors():
+            self._run("BEGIN IMMEDIATE")
+            with self._database:
+                self._run(_HOLDER)
+                self._run("DELETE FROM holder")
+                self._holder = secrets.randbits(_HOLDER_BITS)
+                self._run("INSERT INTO holder VALUES (?)", (self._holder,))
+
+    def _check_holder(self) -> None:
+        if self._holder is None:
+            return
+        row = self._run("SELECT number FROM holder").fetchone()
+        if row is None or row[0] != self._holder:
+            raise JournalError(f"{self._name}: another controller has taken over")
+
     def _run(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self._database.execute(statement, values)
 
@@ -119,6 +145,7 @@ class Journal:
         with self._errors():
             self._run("BEGIN IMMEDIATE")
             with self._database:  # commits, or rolls back
+                self._check_holder()
                 self._write_reached()
                 yield
             self._reached.clear()
@@ -133,7 +160,7 @@ class Journal:
     def begin(self, options: MoveOptions) -> int:
         """A move begins; its number, which no other move in this file has."""
         text = _OPTIONS.dump_json(options).decode()
-        with self._errors():
+        with self._transaction():
             row = self._run("INSERT INTO moves (options, is_open) VALUES (?, 1)", (text,))
         return row.lastrowid or 0
 
@@ -183,7 +210,7 @@ class Journal:
     def turn(self, group: int, buckets: Mapping[int, Bucket]) -> None:
         """The buckets of a group are about to belong to these owners, all of them."""
         text = _BUCKETS.dump_json(dict(buckets)).decode()
-        with self._errors():
+        with self._transaction():
             self._run("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (group, text))
 
     # --- what is read -------------------------------------------------------------------

@@ -434,6 +434,7 @@ _NOTED = frozenset(
         Event.TIMEOUT,
         Event.NOT_DELETED,
         Event.NOT_RECALLED,
+        Event.SETTLED,  # where the barrier has not come back
     }
 )
 

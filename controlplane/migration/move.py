@@ -41,6 +41,7 @@ from controlplane.migration.peers import (
     Detector,
     InstanceRule,
     Member,
+    RuledPackets,
 )
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
@@ -285,10 +286,14 @@ class Move:
         """Moves, and drains the source. Failures end up in the report."""
         await self._run(self._move())
 
-    def take_over(self, flows: Sequence[OpenFlow], held: Mapping[FiveTuple, int] | None) -> None:
+    def take_over(
+        self, flows: Sequence[OpenFlow], ruled: Mapping[FiveTuple, RuledPackets] | None
+    ) -> None:
         """Takes over what an earlier controller had begun. `finish` is to follow.
 
-        `held` is how many packets of each flow the switch has sent to that one, if known.
+        `ruled` tells the packets that the switch may have sent to that one, if it knows. What
+        that one had released to the destination may have been on its way out still, though the
+        rule that held it is replaced.
         """
         self._selected = len(flows)
         kept = sum(self._services.buffer.count(flow.migration) for flow in flows)
@@ -296,7 +301,14 @@ class Move:
             flows=len(flows),
             committed=sum(flow.stage.is_committed for flow in flows),
             lost_packets_at_most=(
-                None if held is None else sum(held.get(flow.flow, 0) for flow in flows) - kept
+                None
+                if ruled is None
+                else sum(
+                    ruled[flow.flow].packets
+                    for flow in flows
+                    if flow.flow in ruled and (ruled[flow.flow].is_held or flow.stage.is_committed)
+                )
+                - kept
             ),
         )
         self._enter(MoveState.MOVING)

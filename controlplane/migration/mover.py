@@ -37,7 +37,9 @@ from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import detoured
 
 _TURN = 64  # flows handled before the loop gets its turn
+_WRITTEN_AT_ONCE = 1024  # flows in one transaction of the journal: some milliseconds
 _TICK_S = 0.1
+_NO_BARRIER = "the switch has returned no barrier: packets may still come, and are passed on"
 _NOT_STARTED = frozenset({Phase.WAITING})
 _BEFORE_EXPORTED = frozenset(
     {Phase.WAITING, Phase.ANNOUNCING, Phase.DIVERTING, Phase.HOLDING, Phase.EXPORTING}
@@ -103,6 +105,10 @@ class Mover:
         self._imports_ready = asyncio.Event()
         self._puts_pending: set[FlowRecord] = set()
         self._deletes_pending = 0
+        self._exported_s = 0.0
+        """When the source has answered last."""
+        self._imported_s = 0.0
+        """When the destination has."""
         self._changed = asyncio.Event()
         self._cancel_reason: str | None = None
         self._perform: dict[Action, Callable[[FlowRecord], None]] = {
@@ -132,9 +138,12 @@ class Mover:
             self._add(FlowRecord(flow, self._services.numbers.next(), State(self._rules)))
             if number % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-        self._services.journal.add(
-            self._number, ((record.migration, record.flow) for record in self.records)
-        )
+        for first in range(0, len(self.records), _WRITTEN_AT_ONCE):
+            piece = self.records[first : first + _WRITTEN_AT_ONCE]
+            self._services.journal.add(
+                self._number, ((record.migration, record.flow) for record in piece)
+            )
+            await asyncio.sleep(0)
         await self._drive()
 
     def take_over(self, flows: Sequence[OpenFlow]) -> None:
@@ -224,6 +233,10 @@ class Mover:
     def dispatch(self, record: FlowRecord, event: Event, reason: str = "") -> None:
         """An event for a flow: takes the step and begins what it says."""
         now_s = self._services.clock()
+        if event in (Event.STATE, Event.ABSENT):
+            self._exported_s = now_s
+        elif event is Event.IN_PLACE:
+            self._imported_s = now_s
         before, reached = record.state.phase, stage(record.state)
         record.state, actions = step(record.state, event, now_s, reason)
         phase = record.state.phase
@@ -240,7 +253,11 @@ class Mover:
                     # At another end something may still be asked: a put may arrive, a delete
                     # may be missing. Those are forgotten when the move has waited for that.
                     self._services.journal.end_flow(record.migration)
-                self._services.registry.end(record, stray=bool(record.state.reason))
+                self._services.registry.end(
+                    record,
+                    stray=bool(record.state.reason),
+                    stranded=phase in (Phase.FORWARDING, Phase.RETURNING),
+                )
             self._changed.set()
         for action in actions:
             self._perform[action](record)
@@ -284,11 +301,22 @@ class Mover:
     async def _watch_deadlines(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            now_s = self._services.clock()
-            for record in self.records:
-                deadline_s = record.state.deadline_s
-                if deadline_s is not None and now_s >= deadline_s:
+            for number, record in enumerate(self.records):
+                if self._is_overdue(record):
                     self.dispatch(record, Event.TIMEOUT, self._silence(record.state.phase))
+                if number % _TURN == _TURN - 1:
+                    await asyncio.sleep(0)
+
+    def _is_overdue(self, record: FlowRecord) -> bool:
+        """Whether its instance is silent: one that answers others has not come to it yet."""
+        deadline_s, rules = record.state.deadline_s, self._rules
+        if deadline_s is None:
+            return False
+        if record.state.phase is Phase.EXPORTING:
+            deadline_s = max(deadline_s, self._exported_s + rules.export_timeout_s)
+        else:
+            deadline_s = max(deadline_s, self._imported_s + rules.import_timeout_s)
+        return self._services.clock() >= deadline_s
 
     def _silence(self, phase: Phase) -> str:
         if phase is Phase.EXPORTING:
@@ -436,6 +464,6 @@ class Mover:
         self._services.copies.add(instance.id, record.flow, self._services.clock())
 
     async def _settle(self, batch: Sequence[FlowRecord]) -> None:
-        await self._services.barriers.wait(self.control)
+        came = await self._services.barriers.wait(self.control)
         for record in batch:
-            self.dispatch(record, Event.SETTLED)
+            self.dispatch(record, Event.SETTLED, "" if came else _NO_BARRIER)

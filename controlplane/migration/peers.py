@@ -38,6 +38,15 @@ class InstanceRule(NamedTuple):
 FlowRule = HoldRule | InstanceRule
 
 
+class RuledPackets(NamedTuple):
+    """What a flow's rule has done."""
+
+    packets: int
+    """That have met it."""
+    is_held: bool
+    """Whether it holds the flow now: then all of those came to the controller, else some may."""
+
+
 class RuleUpdate(NamedTuple):
     """One update of the table `flow_rules`."""
 
@@ -87,10 +96,10 @@ class Switch(Protocol):
         """The flow rules that are in force. Raises SwitchError."""
         ...
 
-    async def count_held(self) -> Mapping[FiveTuple, int]:
-        """Packets that the rules that hold flows have sent to the controller so far.
+    async def count_ruled(self) -> Mapping[FiveTuple, RuledPackets]:
+        """The packets that have met the rule of each flow so far.
 
-        Raises SwitchError.
+        A rule that was replaced counts on. Raises SwitchError.
         """
         ...
 

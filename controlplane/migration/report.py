@@ -208,8 +208,7 @@ class TakenOver(_Frozen):
     """Of those, flows that went on to the destination; the others went back to the source."""
     lost_packets_at_most: int | None
     """Packets that the switch had sent to that controller, as far as nobody has them. Of a
-    flow that was committed some may have been released; a flow whose rule had been replaced by
-    then is not counted. None where the switch has been
+    flow that was committed some may have been released. None where the switch has been
     restarted, and does not know."""
 
 

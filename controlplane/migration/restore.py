@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
 
 from controlplane.migration.errors import MoveError
+from controlplane.migration.journal import OpenMove
 from controlplane.migration.peers import (
     InstanceRule,
     Member,
@@ -21,13 +22,30 @@ from nf.southbound.flow import FiveTuple
 logger = logging.getLogger(__name__)
 
 
-async def restore_rules(switch: Switch, members: Iterable[Member]) -> int:
+async def restore_rules(
+    switch: Switch, members: Iterable[Member], under_way: Mapping[FiveTuple, InstanceRule]
+) -> int:
     """Writes a rule for each flow that an instance has state for, to that instance.
 
     Also where the flow's bucket leads there: the switch does not remember that it has seen
-    the flow, and would take it for a new one when the bucket is turned. Returns the number of
-    rules. Raises MoveError.
+    the flow, and would take it for a new one when the bucket is turned. A flow that is
+    `under_way` goes where that says. Returns the number of rules. Raises MoveError.
     """
+    rules = await homes(members)
+    updates = [
+        RuleUpdate(Operation.INSERT, flow, rule) for flow, rule in {**rules, **under_way}.items()
+    ]
+    outcomes = await switch.write_rules(updates) if updates else ()
+    refused = [each for each in outcomes if each.result is not WriteResult.WRITTEN]
+    if refused:
+        raise MoveError(
+            f"{len(refused)} of {len(updates)} flows cannot be steered: {refused[0].reason}"
+        )
+    return len(updates)
+
+
+async def homes(members: Iterable[Member]) -> dict[FiveTuple, InstanceRule]:
+    """The instance that has the state of each flow, as far as instances answer."""
     idle_s: dict[FiveTuple, float] = {}
     rules: dict[FiveTuple, InstanceRule] = {}
     for member in members:
@@ -41,11 +59,18 @@ async def restore_rules(switch: Switch, members: Iterable[Member]) -> int:
             if flow.idle_s < idle_s.get(flow.flow, inf):
                 idle_s[flow.flow] = flow.idle_s
                 rules[flow.flow] = InstanceRule(member.id)
-    updates = [RuleUpdate(Operation.INSERT, flow, rule) for flow, rule in rules.items()]
-    outcomes = await switch.write_rules(updates) if updates else ()
-    refused = [each for each in outcomes if each.result is not WriteResult.WRITTEN]
-    if refused:
-        raise MoveError(
-            f"{len(refused)} of {len(updates)} flows cannot be steered: {refused[0].reason}"
-        )
-    return len(updates)
+    return rules
+
+
+def homes_under_way(
+    moves: Iterable[OpenMove], members: Mapping[str, Member]
+) -> dict[FiveTuple, InstanceRule]:
+    """Where flows belong that were being moved: the other instance may have a copy."""
+    rules: dict[FiveTuple, InstanceRule] = {}
+    for move in moves:
+        for flow in move.flows:
+            options = move.options
+            name = options.destination if flow.stage.is_committed else options.source
+            if name in members:
+                rules[flow.flow] = InstanceRule(members[name].id)
+    return rules

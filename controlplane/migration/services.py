@@ -38,6 +38,7 @@ class Registry:
     def __init__(self) -> None:
         self._by_migration: dict[int, tuple[FlowRecord, Holder]] = {}
         self._strays: OrderedDict[int, tuple[FlowRecord, Holder]] = OrderedDict()
+        self._stranded: dict[int, tuple[FlowRecord, Holder]] = {}
         self._flows: dict[FiveTuple, int] = {}
 
     def add(self, record: FlowRecord, holder: Holder) -> None:
@@ -45,22 +46,30 @@ class Registry:
         self._by_migration[record.migration] = record, holder
         self._flows[record.flow] = record.migration
 
-    def end(self, record: FlowRecord, *, stray: bool) -> None:
+    def end(self, record: FlowRecord, *, stray: bool, stranded: bool = False) -> None:
         """A flow has reached its end.
 
-        `stray`: something went wrong on the way, so packets may still come.
+        `stray`: something went wrong on the way, so packets may still come. `stranded`: all
+        its packets come by way of the controller, for as long as it runs. There are no more of
+        those than rules in the switch, and none is forgotten.
         """
         entry = self._by_migration.pop(record.migration)
         if self._flows.get(record.flow) == record.migration:
             del self._flows[record.flow]
-        if stray:
+        if stranded:
+            self._stranded[record.migration] = entry
+        elif stray:
             self._strays[record.migration] = entry
             if len(self._strays) > _MAX_STRAYS:
                 self._strays.popitem(last=False)
 
     def find(self, migration: int) -> tuple[FlowRecord, Holder] | None:
         """The flow that a packet belongs to."""
-        return self._by_migration.get(migration) or self._strays.get(migration)
+        return (
+            self._by_migration.get(migration)
+            or self._stranded.get(migration)
+            or self._strays.get(migration)
+        )
 
     def __contains__(self, flow: FiveTuple) -> bool:
         """Whether a flow is under way."""

@@ -11,6 +11,7 @@ from controlplane.migration.peers import (
     FlowRule,
     HoldRule,
     InstanceRule,
+    RuledPackets,
     RuleUpdate,
     UpdateOutcome,
     WriteResult,
@@ -89,16 +90,18 @@ class SessionSwitch:
             for entry in await self._session.read_entries(entries.FLOW_RULES)
         }
 
-    async def count_held(self) -> Mapping[FiveTuple, int]:
-        """Packets that the rules that hold flows have sent to the controller so far.
+    async def count_ruled(self) -> Mapping[FiveTuple, RuledPackets]:
+        """The packets that have met the rule of each flow so far.
 
-        Raises SwitchError.
+        A rule that was replaced counts on. Raises SwitchError.
         """
         counters = await self._session.read_direct_counters(entries.FLOW_RULES)
         return {
-            entries.flow_of(entry): counters[entry.key].packets
+            entries.flow_of(entry): RuledPackets(
+                counters[entry.key].packets, is_held=entry.action == "hold"
+            )
             for entry in await self._session.read_entries(entries.FLOW_RULES)
-            if entry.action == "hold" and entry.key in counters
+            if entry.key in counters
         }
 
     async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:

@@ -69,6 +69,8 @@ class ModelInstance:
         self.reading.set()
         self.refuse_put: set[FiveTuple] = set()
         self.refuse_delete = False
+        self.pace_s = 0.0
+        """How long it takes to import a state."""
         self.function = "model"
         self.version = 1
         self.via_controller: dict[FiveTuple, list[int]] = defaultdict(list)
@@ -164,6 +166,7 @@ class ModelInstance:
         flow = FiveTuple.from_message(chunk.flow)
         await self._delays.some()
         await self.hung.wait()
+        await asyncio.sleep(self.pace_s)
         self._check()
         if flow in self.refuse_put:
             raise SouthboundError(self.name, f"refused {flow}: no room")

@@ -22,6 +22,7 @@ from controlplane.migration.peers import (
     HoldRule,
     InstanceRule,
     Member,
+    RuledPackets,
     RuleUpdate,
     Selection,
     UpdateOutcome,
@@ -65,13 +66,14 @@ class ModelSwitch:
         """Flows whose updates are applied, but not answered."""
         self.writes: list[Sequence[RuleUpdate]] = []
         self.held = 0
-        self.held_of: dict[FiveTuple, int] = defaultdict(int)
+        self.ruled_of: dict[FiveTuple, int] = defaultdict(int)
         """Of each flow, since it has a rule."""
         self._delays = delays
         self._from_controller: asyncio.Queue[PacketOut] = asyncio.Queue()
         self._to_controller: asyncio.Queue[PacketIn] = asyncio.Queue()
         self._idle: asyncio.Queue[FiveTuple] = asyncio.Queue()
         self._has_controller = True
+        self.loses_barriers = False
 
     async def run(self) -> None:
         """The pipeline: takes a packet from any of its inputs at random."""
@@ -100,6 +102,17 @@ class ModelSwitch:
         """There is another one."""
         self._has_controller = True
 
+    def start_anew(self, buckets: Mapping[int, Bucket]) -> None:
+        """It has forgotten everything, and is told the buckets."""
+        self.rules.clear()
+        self.seen.clear()
+        self.ruled_of.clear()
+        self.buckets.update(buckets)
+
+    def hand_up(self, migration: int, frame: bytes) -> None:
+        """A packet comes to the controller as if a rule had held it."""
+        self._to_controller.put_nowait(PacketIn(PACKET_IN_HOLD, 0, 1, migration, frame))
+
     def idle(self) -> bool:
         """Whether no packet is under way in the data plane."""
         return (
@@ -113,9 +126,10 @@ class ModelSwitch:
     def _from_host(self, frame: bytes) -> None:
         flow, _ = packet_of(frame)
         rule = self.rules.get(flow)
+        if rule is not None:
+            self.ruled_of[flow] += 1
         if isinstance(rule, HoldRule):
             self.held += 1
-            self.held_of[flow] += 1
             if self._has_controller:
                 packet = PacketIn(PACKET_IN_HOLD, 0, 1, rule.migration, frame)
                 self._to_controller.put_nowait(packet)
@@ -141,6 +155,8 @@ class ModelSwitch:
             self.instances[owner].port.put_nowait(detoured(frame))
 
     def _packet_out(self, packet: PacketOut) -> None:
+        if packet.kind == PACKET_OUT_BARRIER and self.loses_barriers:
+            return
         if packet.kind == PACKET_OUT_BARRIER:
             self._to_controller.put_nowait(
                 PacketIn(PACKET_IN_BARRIER, 0, CPU_PORT, packet.migration, packet.payload)
@@ -175,7 +191,7 @@ class ModelSwitch:
             return UpdateOutcome(WriteResult.MISSING, "missing")
         if update.rule is None:
             del self.rules[update.flow]
-            self.held_of.pop(update.flow, None)
+            self.ruled_of.pop(update.flow, None)
         else:
             self.rules[update.flow] = update.rule
         if update.flow in self.unanswered:
@@ -185,11 +201,10 @@ class ModelSwitch:
     async def read_rules(self) -> Mapping[FiveTuple, FlowRule]:
         return dict(self.rules)
 
-    async def count_held(self) -> Mapping[FiveTuple, int]:
+    async def count_ruled(self) -> Mapping[FiveTuple, RuledPackets]:
         return {
-            flow: self.held_of[flow]
+            flow: RuledPackets(self.ruled_of[flow], isinstance(rule, HoldRule))
             for flow, rule in self.rules.items()
-            if isinstance(rule, HoldRule)
         }
 
     async def write_buckets(self, group: int, buckets: Mapping[int, Bucket]) -> None:

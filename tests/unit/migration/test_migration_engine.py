@@ -49,12 +49,14 @@ async def running(
     *,
     max_packets: int = 10_000,
     memory: Memory | None = None,
+    switch_is_new: bool = False,
 ) -> AsyncGenerator[Engine]:
     engine = Engine(
         model.switch,
         model.members,
         detector or ModelDetector(),
         memory=memory or Memory(PacketBuffer(max_packets, 1 << 20)),
+        switch_is_new=switch_is_new,
         limits=LIMITS,
     )
     task = asyncio.create_task(engine.run())
@@ -471,7 +473,7 @@ async def test_idle_rule_is_deleted_but_not_while_its_flow_moves() -> None:
         assert model.switch.rules[held] == InstanceRule(2)
         model.switch.report_idle(held)
         await until(lambda: held not in model.switch.rules)
-        assert engine.status().flow_rules == len(model.switch.rules)
+        await until(lambda: engine.status().flow_rules == len(model.switch.rules))
 
 
 async def test_stop_rolls_back() -> None:

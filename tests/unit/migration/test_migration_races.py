@@ -9,16 +9,19 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from instance_model import flow_of
+from instance_model import flow_of, frame_of
 from migration_model import GROUP, Model, ModelDetector, ModelSwitch
-from test_migration_engine import FLOWS, finish, options, running, until
+from test_migration_engine import FLOWS, LIMITS, finish, options, running, until
 
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal
+from controlplane.migration.machine import State
 from controlplane.migration.options import Kind
-from controlplane.migration.peers import Bucket, InstanceRule
+from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
+from controlplane.migration.record import FlowRecord
 from controlplane.migration.report import MoveState
+from controlplane.migration.services import Registry
 
 NEWCOMERS = [flow_of(number) for number in range(300, 320)]
 
@@ -214,3 +217,64 @@ async def test_a_copy_that_was_left_at_the_source_does_not_take_the_flow_back() 
         await model.quiet()
         model.check()
         assert set(model.nf2.flows) == set(FLOWS)
+
+
+# --- packets that come late -------------------------------------------------------------
+
+
+async def test_a_packet_that_comes_after_lost_barriers_is_passed_on() -> None:
+    async with Model(0, longest_delay=0) as model, running(model) as engine:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        model.switch.loses_barriers = True
+        move = await engine.begin(options())
+        await until(lambda: any(isinstance(r, HoldRule) for r in model.switch.rules.values()))
+        flow, rule = next(iter(model.switch.rules.items()))
+        assert isinstance(rule, HoldRule)
+        await move.moved.wait()
+        assert engine.status().lost_barriers
+        model.switch.hand_up(rule.migration, frame_of(flow, 1))
+        model.sent[flow] += 1
+        await model.quiet()
+        model.check()
+        assert engine.status().unknown_packets == 0
+        timeline = move.report(timeline=True).timeline or ()
+        assert {flow.reason for flow in timeline} == {
+            "the switch has returned no barrier: packets may still come, and are passed on"
+        }
+
+
+def test_no_stranded_flow_is_forgotten() -> None:
+    registry = Registry()
+    records = [FlowRecord(flow_of(n), n, State()) for n in range(1, 10_001)]
+    for record in records:
+        registry.add(record, Nobody())
+        registry.end(record, stray=True, stranded=record.migration <= 5000)
+    assert registry.find(1) is not None
+    assert registry.find(5001) is None, "of others the last are remembered"
+    assert registry.find(10_000) is not None
+
+
+class Nobody:
+    def held(self, record: FlowRecord, frame: bytes) -> None:
+        raise AssertionError
+
+
+# --- pace -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parallelize", [True, False])
+async def test_a_destination_that_is_slow_but_answers_is_waited_for(parallelize: bool) -> None:
+    async with Model(0) as model, running(model) as engine:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        model.nf2.pace_s = 2 * LIMITS.import_timeout_s / len(FLOWS)
+        load = asyncio.create_task(model.load(FLOWS, 200))
+        move = await engine.begin(options(early_release=False, parallelize=parallelize))
+        await move.moved.wait()
+        await load
+        await model.quiet()
+        model.check()
+        assert move.report().flows.moved == len(FLOWS)

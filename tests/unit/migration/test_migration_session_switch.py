@@ -141,12 +141,15 @@ async def test_errors_of_buckets_are_one_line(session: FakeSession, switch: Sess
         await switch.read_buckets(1)
 
 
-async def test_packets_are_counted_of_those_that_are_held(
-    session: FakeSession, switch: SessionSwitch
-) -> None:
+async def test_packets_are_counted_by_rule(session: FakeSession, switch: SessionSwitch) -> None:
     session.entries = [
         entries.flow_to_instance(flow_of(1), 2),
         entries.flow_hold(flow_of(2), 77),
         entries.flow_hold(flow_of(3), 78),
     ]
-    assert await switch.count_held() == {flow_of(2): 2, flow_of(3): 3}
+    counted = await switch.count_ruled()
+    assert {flow: each.packets for flow, each in counted.items() if each.is_held} == {
+        flow_of(2): 2,
+        flow_of(3): 3,
+    }
+    assert not counted[flow_of(1)].is_held
