@@ -118,6 +118,7 @@ def _run_bed(
 ) -> tuple[list[Round], list[str]]:
     """Some rounds on one test bed; and what went wrong with its load."""
     from experiments.chaos.rounds import run_round
+    from experiments.chaos.suspicion import confirmed
     from nf.southbound.flow import FiveTuple
     from testbed.bed import Bed, BedOptions
     from testbed.load.options import LoadOptions
@@ -157,7 +158,12 @@ def _run_bed(
         record = LoadRecord.read(load.result_file)
     broken = Counter(flow.outcome for flow in record.flows if flow.outcome in ERRORS)
     place = f"rounds {first} to {first + count - 1}"
-    return rounds, [f"{place}: {number} connections {how}" for how, number in broken.items()]
+    wrong = [f"{place}: {number} connections {how}" for how, number in broken.items()]
+    for each in rounds:
+        wrong += [
+            f"{each.title}: {found.what}" for found in confirmed(each.suspicions, record.flows)
+        ]
+    return rounds, wrong
 
 
 def _table(rounds: list[Round]) -> object:

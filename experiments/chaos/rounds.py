@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from experiments.chaos.faults import Accident
+from experiments.chaos.suspicion import Suspicion
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
 from testbed import plan
@@ -50,6 +51,8 @@ class Round:
     """From asking for the move until nothing was under way any more."""
     wrong: tuple[str, ...]
     """What must not be."""
+    suspicions: tuple[Suspicion, ...]
+    """What must not be unless its connection was over."""
 
     @property
     def title(self) -> str:
@@ -87,7 +90,8 @@ async def run_round(bed: Bed, number: int, random: Random, forgotten: set[FiveTu
     after = await _knowledge(bed)
     if accident.fault.forgets:
         forgotten.update(*before.values(), *after.values())
-    wrong = [*unsettled, *_complaints(before, after, source, destination, forgotten)]
+    wrong = [*unsettled, *_doubled(before, after, source, destination, forgotten)]
+    suspicions = _shrunk(before, after, forgotten, time.time())
     taken_over = (report or {}).get("taken_over")
     return Round(
         number=number,
@@ -104,6 +108,7 @@ async def run_round(bed: Bed, number: int, random: Random, forgotten: set[FiveTu
         lost_packets_at_most=taken_over["lost_packets_at_most"] if taken_over else None,
         settled_s=round(settled_s, 3),
         wrong=tuple(wrong),
+        suspicions=tuple(suspicions),
     )
 
 
@@ -149,25 +154,32 @@ async def _knowledge(bed: Bed) -> Knowledge:
     return found
 
 
-def _complaints(
+def _doubled(
     before: Knowledge,
     after: Knowledge,
     source: str,
     destination: str,
     forgotten: Set[FiveTuple],
 ) -> Iterator[str]:
-    """States that are in two places, and states that are lost though nobody forgot them."""
+    """States that are in two places."""
     at_source, at_destination = after[source], after[destination]
     for flow in (at_source.keys() & at_destination.keys()) - forgotten:
         if not (at_source[flow].ended or at_destination[flow].ended):
             places = (f"{name} {_known(before, after, name, flow)}" for name in before)
             yield f"{flow}: state on both instances: {'; '.join(places)}"
+
+
+def _shrunk(
+    before: Knowledge, after: Knowledge, forgotten: Set[FiveTuple], seen_at: float
+) -> Iterator[Suspicion]:
+    """States that are smaller than they were, or gone, though nobody forgot them."""
     for name, flows in before.items():
         for flow in flows.keys() - forgotten:
-            summary = flows[flow]
-            now = [there[flow].packets for there in (at_source, at_destination) if flow in there]
-            if now and max(now) < summary.packets:
-                yield f"{flow}: had {summary.packets} packets at {name}, has {max(now)}"
+            had = flows[flow].packets
+            now = max(there[flow].packets if flow in there else 0 for there in after.values())
+            if now < had:
+                what = f"{flow}: had {had} packets at {name}, has {now}"
+                yield Suspicion(flow=flow, seen_at=seen_at, what=what)
 
 
 def _known(before: Knowledge, after: Knowledge, name: str, flow: FiveTuple) -> str:

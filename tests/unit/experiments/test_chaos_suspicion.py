@@ -1,0 +1,46 @@
+"""What the fault runs take for a lost state.
+
+Run: pytest tests/unit/experiments/test_chaos_suspicion.py
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.chaos.suspicion import Suspicion, confirmed
+from nf.southbound.flow import FiveTuple
+from testbed.load.record import FlowRecord
+
+CLIENT, SERVER = 40_000, 443
+FLOW = FiveTuple(1, 2, CLIENT, SERVER, 6)
+SEEN = Suspicion(flow=FLOW, seen_at=100.0, what="had 5 packets, has 2")
+
+
+def connection(started: float, finished: float, port: int = CLIENT) -> FlowRecord:
+    return FlowRecord(
+        number=0,
+        size=1,
+        reverse=False,
+        client_port=port,
+        server_port=SERVER,
+        started=started,
+        finished=finished,
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "connections", "is_lost"),
+    [
+        ("it goes on", [connection(90, 0)], True),
+        ("it ended afterwards", [connection(90, 101)], True),
+        ("it has just ended", [connection(90, 99)], True),
+        ("it had ended", [connection(90, 97)], False),
+        ("another had ended", [connection(90, 97, 40_001)], True),
+        ("its port was used again", [connection(80, 90), connection(99, 0)], False),
+        ("the load knows nothing of it", [], True),
+    ],
+)
+def test_a_smaller_state_is_lost_unless_its_connection_was_over(
+    case: str, connections: list[FlowRecord], is_lost: bool
+) -> None:
+    assert list(confirmed([SEEN], connections)) == ([SEEN] if is_lost else []), case
