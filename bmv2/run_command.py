@@ -16,12 +16,29 @@ from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.tls import TlsOptions
 from bmv2.switch import EmbeddedSwitchOptions, SwitchError, serve
 
+_MAX_PORT = 510
+"""Ports have 9 bits in v1model, and 511 is the port of what is dropped."""
+
+
+def _number(text: str, most: int, what: str) -> int:
+    if not text.isdecimal() or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{what} {text} is not 0 … {most}")
+    return int(text)
+
+
+def _cpu_port(text: str) -> int:
+    return _number(text, _MAX_PORT, "port")
+
+
+def _device_id(text: str) -> int:
+    return _number(text, (1 << 64) - 1, "device")
+
 
 def _port(text: str) -> tuple[int, str]:
     number, at, interface = text.partition("@")
     if not at or not number.isdecimal() or not interface:
         raise argparse.ArgumentTypeError(f"{text!r} is not NUMBER@INTERFACE")
-    return int(number), interface
+    return _number(number, _MAX_PORT, "port"), interface
 
 
 def add_arguments(run: argparse.ArgumentParser) -> None:
@@ -40,9 +57,9 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
         default=[],
         help="a port and the network interface behind it; can be given several times",
     )
-    run.add_argument("--device-id", type=int, default=1, help="P4Runtime device id (1)")
+    run.add_argument("--device-id", type=_device_id, default=1, help="P4Runtime device id (1)")
     run.add_argument(
-        "--cpu-port", type=int, default=510, help="port of packet_in and packet_out (510)"
+        "--cpu-port", type=_cpu_port, default=510, help="port of packet_in and packet_out (510)"
     )
     run.add_argument(
         "--grpc-server-addr",

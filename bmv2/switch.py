@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,10 +79,12 @@ async def serve(options: EmbeddedSwitchOptions) -> None:
 
 async def _serve(options: EmbeddedSwitchOptions) -> None:
     def load(device_config: bytes) -> Dataplane:
+        # A program in the place of another goes on with the ports that there still are.
+        is_first = not any(each.is_running for each in loaded)
         try:
             dataplane = Dataplane.load(
                 device_config,
-                ports=options.ports,
+                ports=options.ports if is_first else _present(options.ports),
                 cpu_port=options.cpu_port,
                 observation=options.observation,
             )
@@ -113,6 +116,15 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
         await service.run()
     finally:
         await server.stop(_STOP_GRACE_S)
+
+
+def _present(ports: Mapping[int, str]) -> Mapping[int, str]:
+    """The ports whose interfaces are there."""
+    interfaces = {name for _, name in socket.if_nameindex()}
+    for number, interface in ports.items():
+        if interface not in interfaces:
+            _log.warning("port %d: there is no network interface %s any more", number, interface)
+    return {number: name for number, name in ports.items() if name in interfaces}
 
 
 async def _load_program(service: P4RuntimeService, program: Path, p4info: Path) -> None:

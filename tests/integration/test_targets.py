@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 
 import finsy as fy
 import pytest
+from pyroute2 import IPRoute
 
 from bmv2 import simple_switch, targets
 from bmv2.target import SwitchOptions, Target, TargetError
@@ -107,6 +109,31 @@ def test_stop_leaves_nothing_and_a_second_start_works(target: Target, tmp_path: 
         with pytest.raises(TargetError):
             _ = target.pid
         target.start()
+
+
+def test_a_program_is_set_though_an_interface_has_gone(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        ends = NetworkNamespace("switch"), NetworkNamespace("hosts")
+        for namespace in ends:
+            stack.callback(namespace.close)
+        for name in ("a", "b"):
+            connect(*(LinkEnd(namespace=each, interface=name) for each in ends))
+        with ends[0].entered():
+            target = targets.create("embedded", options(tmp_path, ports={1: "a", 2: "b"}))
+            stack.callback(target.stop)
+            target.start()
+            with IPRoute() as netlink:
+                netlink.link("del", index=next(iter(netlink.link_lookup(ifname="a"))))
+
+        async def set_program() -> None:
+            async with client(tmp_path, p4force=True) as switch:
+                await switch.insert([rule(1)])
+                assert len(await read(switch, fy.P4TableEntry("flow_rules"))) == 1
+
+        asyncio.run(set_program())
+    assert (
+        "port 1: there is no network interface a any more" in (tmp_path / "switch.log").read_text()
+    )
 
 
 def test_an_end_by_itself_is_no_trouble_for_stop(target: Target) -> None:

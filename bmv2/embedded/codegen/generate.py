@@ -112,6 +112,8 @@ def _standard_metadata(layout: Layout) -> list[str]:
         except UnsupportedProgram as error:
             raise UnsupportedProgram(f"the program is not for v1model: {error}") from error
     header_type = layout.type_of("standard_metadata")
+    port_width = layout.field_of(header_type, "egress_port").width
+    lines.append(f"#define PORT_MASK MASK64({port_width})")
     lines.append(
         f"#define DROP_PORT {_drop_port(layout.field_of(header_type, 'egress_spec').width)}"
     )

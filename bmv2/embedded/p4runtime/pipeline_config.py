@@ -63,9 +63,14 @@ class PipelineConfigs:
         self,
         action: p4r.SetForwardingPipelineConfigRequest.Action.ValueType,
         config: p4r.ForwardingPipelineConfig | None,
+        check_primary: Callable[[], None],
     ) -> None:
-        """Does what a SetForwardingPipelineConfig asks for. Raises P4RuntimeError."""
+        """Does what a SetForwardingPipelineConfig asks for. Raises P4RuntimeError.
+
+        `check_primary` raises it where who asks is not the primary, or not any more.
+        """
         async with self._lock:
+            check_primary()
             if action == _Set.COMMIT:
                 if config is not None:
                     raise invalid("COMMIT takes the saved config, another one is given")
@@ -83,6 +88,7 @@ class PipelineConfigs:
             if config is None:
                 raise invalid("the config is missing")
             pipeline = await self._realise(config)
+            check_primary()  # that took time
             if action == _Set.VERIFY:
                 return
             if action == _Set.VERIFY_AND_SAVE:

@@ -63,7 +63,7 @@ class P4RuntimeService:
     async def load(self, config: p4r.ForwardingPipelineConfig) -> None:
         """Loads a program without a controller. Raises P4RuntimeError."""
         action = p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        await self._configs.set(action, config)
+        await self._configs.set(action, config, lambda: None)
 
     async def capabilities(
         self, request: p4r.CapabilitiesRequest, context: _Context
@@ -83,7 +83,9 @@ class P4RuntimeService:
         try:
             self._arbitration.check_primary(request)
             config = request.config if request.HasField("config") else None
-            await self._configs.set(request.action, config)
+            await self._configs.set(
+                request.action, config, lambda: self._arbitration.check_primary(request)
+            )
         except P4RuntimeError as error:
             await context.abort(error.code, error.message)
         return p4r.SetForwardingPipelineConfigResponse()

@@ -199,7 +199,7 @@ static void egress_packet(struct context *c, uint32_t port) {
     STANDARD_ENQ_QDEPTH(c) = 0;
     STANDARD_DEQ_TIMEDELTA(c) = 0;
     STANDARD_DEQ_QDEPTH(c) = 0;
-    STANDARD_EGRESS_PORT(c) = (uint16_t)port;
+    STANDARD_EGRESS_PORT(c) = port & PORT_MASK;
     STANDARD_EGRESS_SPEC(c) = 0;
     STANDARD_PACKET_LENGTH(c) = (uint32_t)c->packet_length;
     DEBUG_LINE(c, "egress, for port %u", port);
@@ -312,7 +312,7 @@ static void receive_packet(uint32_t port, struct port *from, const uint8_t *data
     c->now_ns = clock_ns();
     c->fates = from ? from->fates : other_fates;
     TRACED(trace_coming(c, port, from, !looped_first);)
-    STANDARD_INGRESS_PORT(c) = (uint16_t)port;
+    STANDARD_INGRESS_PORT(c) = port & PORT_MASK;
     STANDARD_PACKET_LENGTH(c) = length;
     STANDARD_INGRESS_GLOBAL_TIMESTAMP(c) = switch_us(c->now_ns) & MASK64(48);
     ingress_packet(c);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ class Switch:
     address: str
     service: P4RuntimeService
     loaded: list[FakeBackend] = field(default_factory=list[FakeBackend])
+    may_load: threading.Event = field(default_factory=threading.Event)
+    is_loading: threading.Event = field(default_factory=threading.Event)
 
     @property
     def backend(self) -> FakeBackend:
@@ -28,19 +31,21 @@ class Switch:
 
 @asynccontextmanager
 async def running_switch(device_id: int, address: str) -> AsyncGenerator[Switch]:
-    loaded: list[FakeBackend] = []
-
     def load(device_config: bytes) -> FakeBackend:
+        switch.is_loading.set()
+        switch.may_load.wait()
         if not device_config.startswith(b"{"):
             raise LoadError("the device config is no JSON")
-        loaded.append(FakeBackend())
-        return loaded[-1]
+        switch.loaded.append(FakeBackend())
+        return switch.backend
 
     service = P4RuntimeService(device_id, load)
+    switch = Switch(address, service)
+    switch.may_load.set()
     server = await listen(service, address)
     running = asyncio.create_task(service.run())
     try:
-        yield Switch(address, service, loaded)
+        yield switch
     finally:
         await server.stop(None)
         running.cancel()

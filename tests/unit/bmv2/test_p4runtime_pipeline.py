@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -219,6 +220,23 @@ async def test_a_path_that_cannot_be_a_socket(
 async def test_an_address_of_no_kind(switch: Switch) -> None:
     with pytest.raises(ListenError, match="neither host:port nor unix:/path"):
         await listen(switch.service, "9559")
+
+
+async def test_who_is_no_longer_primary_when_it_is_compiled_does_not_set_it(
+    switch: Switch, primary: Controller
+) -> None:
+    switch.may_load.clear()
+    switch.is_loading.clear()
+    setting = asyncio.create_task(primary.set_program(program()))
+    await asyncio.to_thread(switch.is_loading.wait)
+    async with controller(switch.address) as successor:
+        await successor.arbitrate(11)
+        await successor.insert(flow_rule(1))
+        switch.may_load.set()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await setting
+        assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
+        assert len(await successor.read_entries(entry("flow_rules"))) == 1
 
 
 def test_p4info_of_another_program_is_refused() -> None:
