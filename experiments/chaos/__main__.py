@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[2]
 _ROUNDS_A_BED = 12
-_ROUND_S = 4.0  # of load, for each round of a bed; more of it does no harm
+_ROUND_S = 60.0  # the load lasts longer than any round, and is ended behind the last one
 _RATE_PER_S = 60.0
 _RHO = 0.35
 _WARM_UP_S = 3.0  # until there are flows of all sizes
-_LOAD_END_S = 60.0
+_LOAD_END_S = 20.0
 _PATIENCE_S = 40.0  # TCP backs off: after several outages in a row it is silent for half a minute
 
 
@@ -128,7 +128,13 @@ def _run_bed(
 
     run = RunDirectory(arguments.run_directory)
     seed = arguments.seed * 10_000 + first
-    options = LoadOptions(seed=seed, rate_per_s=_RATE_PER_S, witnesses=0, patience_s=_PATIENCE_S)
+    options = LoadOptions(
+        seed=seed,
+        rate_per_s=_RATE_PER_S,
+        witnesses=0,
+        patience_s=_PATIENCE_S,
+        grace_s=_PATIENCE_S,
+    )
 
     forgotten: set[FiveTuple] = set()
 
@@ -154,7 +160,8 @@ def _run_bed(
         load = bed.start_load(options, _WARM_UP_S + count * _ROUND_S)
         time.sleep(_WARM_UP_S)
         rounds = asyncio.run(run_rounds(bed))
-        load.client.wait(_WARM_UP_S + count * _ROUND_S + _LOAD_END_S)
+        load.client.terminate()
+        load.client.wait(_PATIENCE_S + _LOAD_END_S)
         record = LoadRecord.read(load.result_file)
     broken = Counter(flow.outcome for flow in record.flows if flow.outcome in ERRORS)
     place = f"rounds {first} to {first + count - 1}"

@@ -31,7 +31,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--result", type=Path, help="client: every flow, written at the end")
     parser.add_argument("--duration", type=float, default=inf, help="client: seconds of arrivals")
-    parser.add_argument("--grace", type=float, default=5.0, help="client: seconds to wind down")
     for name, default in vars(LoadOptions()).items():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=type(default), default=default)
@@ -67,7 +66,7 @@ async def _run(arguments: argparse.Namespace, options: LoadOptions) -> None:
         status_file=arguments.status,
         keep_flows=arguments.result is not None,
     )
-    await client.run(arguments.duration, stop, arguments.grace)
+    await client.run(arguments.duration, stop, options.grace_s)
     if arguments.result is not None:
         client.record.write(arguments.result)
 

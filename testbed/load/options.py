@@ -35,6 +35,9 @@ class LoadOptions:
     patience_s: float = 10.0
     """A flow without progress for so long has failed."""
 
+    grace_s: float = 5.0
+    """How long flows that are open at the end may take to end."""
+
     witnesses: int = 8
     """UDP flows of numbered datagrams beside the TCP flows."""
 

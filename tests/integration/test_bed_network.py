@@ -186,7 +186,7 @@ def test_the_load_is_the_same_for_the_same_seed(network: Network, tmp_path: Path
 
 
 def test_a_network_that_breaks_shows_in_the_records(network: Network, tmp_path: Path) -> None:
-    server, client = run_load(network, tmp_path, "--duration", "60", "--grace", "1")
+    server, client = run_load(network, tmp_path, "--duration", "60", "--grace-s", "1")
     client.wait_until((tmp_path / "client").exists, 10)
     server.stop()  # its connections are reset
     with pytest.raises(BedError, match="server has ended"):
