@@ -57,6 +57,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(400)  # each program is compiled anew, with the sanitizers
 def test_all_packets_of_the_small_programs() -> None:
     result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
