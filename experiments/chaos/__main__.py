@@ -167,9 +167,10 @@ def _run_bed(
     place = f"rounds {first} to {first + count - 1}"
     wrong = [f"{place}: {number} connections {how}" for how, number in broken.items()]
     for each in rounds:
-        wrong += [
-            f"{each.title}: {found.what}" for found in confirmed(each.suspicions, record.flows)
-        ]
+        lost = [found.what for found in confirmed(each.suspicions, record.flows)]
+        if lost:
+            more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+            wrong.append(f"{each.title}: {lost[0]}{more}")
     return rounds, wrong
 
 
