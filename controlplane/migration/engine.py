@@ -433,6 +433,8 @@ class Engine:
         for move in reversed(self._moves.values()):
             if move.source.id == sender:
                 return move.destination.id
+            if move.destination.id == sender and move.gives_back:
+                return move.source.id
         groups = {member.id: member.group for member in self._members.values()}
         others = [each for each, group in groups.items() if group == groups.get(sender)]
         others = [each for each in others if each != sender]

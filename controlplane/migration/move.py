@@ -23,7 +23,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar, cast
 
 from controlplane.detection.registry import Rule
@@ -66,6 +66,8 @@ _First = TypeVar("_First")
 _Second = TypeVar("_Second")
 
 logger = logging.getLogger(__name__)
+
+_TELL_S = 0.3
 
 
 class Move:
@@ -139,6 +141,11 @@ class Move:
     def state(self) -> MoveState:
         """Where it is."""
         return self._state
+
+    @property
+    def gives_back(self) -> bool:
+        """Whether new flows begin at the source again."""
+        return self._state in (MoveState.UNDOING, MoveState.FAILED, MoveState.CANCELLED)
 
     def _enter(self, state: MoveState) -> None:
         self._state = state
@@ -481,11 +488,9 @@ class Move:
         if self._turned and await self._alive(self.source):
             self._enter(MoveState.UNDOING)
             with self._timed("undo"):
-                back = dict.fromkeys(self._turned, Bucket(self.source.id, self.destination.id))
                 try:
                     async with self._services.buckets.turning:
-                        await self.source.southbound.set_no_new_state(False, self._turned)
-                        await self._services.buckets.write(self.source.group, back)
+                        await self._give_back()
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
@@ -494,6 +499,27 @@ class Move:
                     )
         await self._sum_up()
         self._enter(end)
+
+    async def _give_back(self) -> None:
+        """Turns the buckets back. Raises MoveError and SouthboundError.
+
+        The destination takes no new flow any more before it is asked for those it has seen: a
+        packet may have been lost on its way to it, and the flow live at the source.
+        """
+        await self.source.southbound.set_no_new_state(False, self._turned)
+        back = dict.fromkeys(self._turned, Bucket(self.source.id, self.destination.id))
+        await self._tell_destination(no_new_state=True)
+        try:
+            await self._services.buckets.write(self.source.group, back)
+        except MoveError:
+            await self._tell_destination(no_new_state=False)
+            raise
+
+    async def _tell_destination(self, *, no_new_state: bool) -> None:
+        """Not for long: it may be why the move is undone."""
+        with suppress(SouthboundError, TimeoutError):
+            async with asyncio.timeout(_TELL_S):
+                await self.destination.southbound.set_no_new_state(no_new_state, self._turned)
 
     # --- afterwards -------------------------------------------------------------------
 

@@ -89,10 +89,33 @@ async def test_a_flow_that_is_on_its_way_to_the_destination_when_buckets_are_giv
         model.nf2.reading.set()
         await model.quiet()
         model.check()
-        assert all(model.holder(flow) is model.nf2 for flow in NEWCOMERS)
+        assert {model.holder(flow) for flow in NEWCOMERS} == {model.nf1}, "they came back to it"
         model.nf2.ended.update(model.nf2.flows)
         await until(lambda: set(model.switch.buckets.values()) == {Bucket(1)})
         assert not model.nf2.closed
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_flow_whose_packets_to_the_destination_were_lost_stays_at_the_source(
+    seed: int,
+) -> None:
+    """The switch takes it for one that the destination has seen."""
+    async with Model(seed) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        model.switch.seen.update((flow, 2) for flow in FLOWS)
+        model.nf2.refuse_put = set(FLOWS)
+        move = await engine.begin(options(early_release=False))
+        await until(lambda: Bucket(2, 1) in model.switch.buckets.values())
+        await model.load(NEWCOMERS, 40)  # for them the destination is watched afterwards
+        load = asyncio.create_task(model.load(FLOWS, 400))
+        await move.moved.wait()
+        assert move.state is MoveState.FAILED
+        model.switch.rules.clear()  # as if they had been idle: the buckets say where they go
+        await load
+        await model.quiet()
+        model.check()
+        assert all(model.holder(flow) is model.nf1 for flow in FLOWS)
 
 
 async def test_buckets_that_another_watch_has_given_away_are_not_superseded() -> None:
