@@ -10,7 +10,13 @@ from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.names import comment
 from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES, stores
 from bmv2.embedded.errors import UnsupportedProgram
-from bmv2.embedded.program.expression import Constant, Expression, FieldRef, HeaderRef
+from bmv2.embedded.program.expression import (
+    Constant,
+    Expression,
+    FieldRef,
+    HeaderRef,
+    Operation,
+)
 from bmv2.embedded.program.externs import Calculation, HashInput
 from bmv2.embedded.program.model import Program
 
@@ -86,14 +92,18 @@ class Calculations:
                 return item.width // 8 + 1
 
     def _owner(self, source: Expression | None) -> str | None:
-        """The header whose validity decides about an input; None for no such header."""
+        """The place of the header whose validity decides about an input, if there is one."""
         if isinstance(source, FieldRef) and not self._layout.is_metadata(source.header):
-            return source.header
+            return self._layout.header(source.header)
+        if isinstance(source, Operation):
+            return self._expressions.places.field(source).header.text
         return None
 
     def _is_plain(self, item: HashInput) -> bool:
         """Whether an input is a number of constant width."""
-        if isinstance(item.source, FieldRef) and item.source.field != "$valid$":
+        if isinstance(item.source, Operation) or (
+            isinstance(item.source, FieldRef) and item.source.field != "$valid$"
+        ):
             return not self._expressions.places.field(item.source).field.is_varbit
         return isinstance(item.source, FieldRef | Constant)
 
@@ -118,7 +128,7 @@ class Calculations:
 
     def _guard(self, source: Expression | None) -> str:
         owner = self._owner(source)
-        return "" if owner is None else f"if ({self._layout.header(owner)}.valid) "
+        return "" if owner is None else f"if ({owner}.valid) "
 
     def _group(self, group: list[HashInput]) -> list[str]:
         first = group[0].source

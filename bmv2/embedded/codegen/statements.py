@@ -320,6 +320,8 @@ class Statements:
         target, low, high = operands
         place = self._expressions.places.field(target)
         call = f"random_between(low, high) & {constant((1 << min(place.field.width, 64)) - 1)}"
+        if place.field.width > 128:
+            call = f"wide_of_u({call})"
         return (
             f"{{ const uint64_t low = {self._u64(low)}, high = {self._u64(high)}; "
             f"if (low <= high) {place.text} = {call}; }}"

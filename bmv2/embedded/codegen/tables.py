@@ -27,8 +27,15 @@ class TableNumbers:
 
 
 def is_fixed(table: Table) -> bool:
-    """Whether a table always does its default action, and nobody can see it."""
-    return not table.key and table.name.startswith("tbl_")
+    """Whether a table is the compiler's own: it always does the same, and nobody can see it."""
+    return (
+        table.name.startswith("tbl_")
+        and not table.key
+        and len(table.actions) == 1
+        and (table.default is None or (table.default.is_const and not table.default.arguments))
+        and not table.has_counters
+        and table.direct_meter is None
+    )
 
 
 def number_tables(program: Program) -> dict[str, TableNumbers]:

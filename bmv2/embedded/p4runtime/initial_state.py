@@ -31,13 +31,14 @@ def initial_tables(schema: Schema, device_config: bytes, backend: Backend) -> Ta
         }
     except (ValueError, KeyError, TypeError) as error:
         raise invalid(f"the device config is no BMv2 JSON ({error})") from error
+    keyed = [table.name for table in schema.tables.values() if table.fields]
+    if keyed and tables.keys().isdisjoint(keyed):
+        raise invalid(f"no table of P4Info is in the device config, {keyed[0]} is not")
     states: dict[int, TableState] = {}
     for table in schema.tables.values():
         message = tables.get(table.name)
         if message is None:
-            if not table.fields:  # one without effect, which the compiler has left out
-                continue
-            raise invalid(f"table {table.name} is in P4Info, but not in the device config")
+            continue  # without effect, or never applied: the compiler has left it out
         state = states[table.id] = TableState.of(table)
         try:
             state.default = state.initial_default = _default(table, message, action_names)

@@ -176,7 +176,7 @@ class TableStates:
         state = self._by_id.get(table_id)
         if state is None:
             table = self._schema.table(table_id)
-            raise table.refusal(unimplemented("the compiler has left it out, for it does nothing"))
+            raise table.refusal(unimplemented("the compiler has left it out, for it has no effect"))
         return state
 
     def find(self, table_id: int) -> TableState | None:

@@ -58,7 +58,7 @@ def _program(document: Object) -> Program:
         deparser_primitives=read_primitives(deparsers[0]) if deparsers else (),
         actions=read_actions(document),
         pipelines=read_pipelines(document, headers, stacks),
-        calculations=read_calculations(document, headers),
+        calculations=read_calculations(document, headers, stacks),
         checksums=read_checksums(document),
         registers=read_registers(document),
         counters=read_counters(document),

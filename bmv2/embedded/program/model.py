@@ -264,6 +264,7 @@ class DefaultEntry:
 
     action_id: int
     arguments: tuple[int, ...]
+    is_const: bool = False
 
 
 @dataclass(frozen=True, slots=True)

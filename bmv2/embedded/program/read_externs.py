@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.document import Object, objects
-from bmv2.embedded.program.expression import Boolean, FieldRef, HeaderRef
+from bmv2.embedded.program.expression import Boolean, FieldRef, HeaderRef, Operation
 from bmv2.embedded.program.externs import (
     ActionProfile,
     Calculation,
@@ -17,11 +17,14 @@ from bmv2.embedded.program.externs import (
     Meter,
     Register,
 )
-from bmv2.embedded.program.model import Header
+from bmv2.embedded.program.model import Header, Stack
 from bmv2.embedded.program.read_expression import read_expression
+from bmv2.embedded.program.widths import field_width
 
 
-def _hash_input(item: Object, headers: Mapping[str, Header]) -> HashInput:
+def _hash_input(
+    item: Object, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
+) -> HashInput:
     if item["type"] == "payload":
         return HashInput(None, 0)
     source = read_expression(item)
@@ -32,29 +35,35 @@ def _hash_input(item: Object, headers: Mapping[str, Header]) -> HashInput:
         if field is None:
             raise UnsupportedProgram(f"no field {source.header}.{source.field}")
         return HashInput(source, field.width)
+    if isinstance(source, Operation):  # a field at a place in a stack that is not constant
+        return HashInput(source, field_width(source, headers, stacks))
     if isinstance(source, HeaderRef):
         return HashInput(source, 0)
     return HashInput(source, item["bitwidth"])
 
 
-def read_calculations(document: Object, headers: Mapping[str, Header]) -> dict[str, Calculation]:
+def read_calculations(
+    document: Object, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
+) -> dict[str, Calculation]:
     """The calculations by name."""
     return {
         item["name"]: Calculation(
             item["name"],
             item["algo"],
-            tuple(_hash_input(each, headers) for each in objects(item, "input")),
+            tuple(_hash_input(each, headers, stacks) for each in objects(item, "input")),
         )
         for item in objects(document, "calculations")
     }
 
 
-def read_profile(item: Object, headers: Mapping[str, Header]) -> ActionProfile:
+def read_profile(
+    item: Object, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
+) -> ActionProfile:
     """An action profile; a selector is a calculation of its own."""
     name, selector = item["name"], item.get("selector")
     calculation = None
     if selector is not None:
-        inputs = tuple(_hash_input(each, headers) for each in objects(selector, "input"))
+        inputs = tuple(_hash_input(each, headers, stacks) for each in objects(selector, "input"))
         calculation = Calculation(f"selector of {name}", selector["algo"], inputs)
     return ActionProfile(name, item["max_size"], calculation)
 

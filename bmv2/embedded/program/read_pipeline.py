@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.document import Object, integer, objects, source
 from bmv2.embedded.program.expression import (
-    Constant,
     Expression,
     FieldRef,
-    Operation,
-    StackRef,
 )
 from bmv2.embedded.program.model import (
     Action,
@@ -31,6 +28,7 @@ from bmv2.embedded.program.model import (
 )
 from bmv2.embedded.program.read_expression import read_expression
 from bmv2.embedded.program.read_externs import read_profile
+from bmv2.embedded.program.widths import field_width
 
 _MATCH_KINDS = {"exact", "lpm", "ternary", "range", "optional"}
 _TABLE_KINDS = {"simple", "indirect", "indirect_ws"}
@@ -117,7 +115,9 @@ def _default_entry(item: Object) -> DefaultEntry | None:
     if entry is None:
         return None
     return DefaultEntry(
-        entry["action_id"], tuple(integer(each, "an argument") for each in entry["action_data"])
+        entry["action_id"],
+        tuple(integer(each, "an argument") for each in entry["action_data"]),
+        is_const=bool(entry.get("action_const")),
     )
 
 
@@ -151,7 +151,10 @@ def _table(item: Object, width_of: Callable[[Expression], int]) -> Table:
 
 
 def _pipeline(
-    item: Object, headers: Mapping[str, Header], width_of: Callable[[Expression], int]
+    item: Object,
+    headers: Mapping[str, Header],
+    stacks: Mapping[str, Stack],
+    width_of: Callable[[Expression], int],
 ) -> Pipeline:
     nodes: dict[str, Node] = {}
     for each in objects(item, "tables"):
@@ -166,29 +169,10 @@ def _pipeline(
         )
     for each in objects(item, "action_calls"):
         nodes[each["name"]] = ActionCall(each["name"], each["action_id"], each["next_node"])
-    profiles = tuple(read_profile(each, headers) for each in objects(item, "action_profiles"))
+    profiles = tuple(
+        read_profile(each, headers, stacks) for each in objects(item, "action_profiles")
+    )
     return Pipeline(item["name"], item["init_table"], nodes, profiles)
-
-
-def _width_of(
-    source: Expression, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
-) -> int:
-    match source:
-        case FieldRef(_, "$valid$"):
-            return 1
-        case FieldRef(name, field_name):
-            header = headers.get(name)
-            field = header.type.field(field_name) if header else None
-            if field is None:
-                raise UnsupportedProgram(f"no field {name}.{field_name}")
-            return field.width
-        case Operation(
-            "access_field",
-            (Operation("dereference_header_stack", (StackRef(name), _)), Constant(place)),
-        ) if name in stacks and 0 <= place < len(stacks[name].type.fields):
-            return stacks[name].type.fields[place].width
-        case _:
-            raise UnsupportedProgram("a key that is no field")
 
 
 def read_pipelines(
@@ -197,10 +181,11 @@ def read_pipelines(
     """The pipelines `ingress` and `egress`."""
 
     def width_of(source: Expression) -> int:
-        return _width_of(source, headers, stacks)
+        return field_width(source, headers, stacks)
 
     pipelines = {
-        item["name"]: _pipeline(item, headers, width_of) for item in objects(document, "pipelines")
+        item["name"]: _pipeline(item, headers, stacks, width_of)
+        for item in objects(document, "pipelines")
     }
     for name in ("ingress", "egress"):
         if name not in pipelines:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.expression import (
     Constant,
     Expression,
     FieldRef,
+    Operation,
     StackFieldRef,
+    StackRef,
     UnionStackFieldRef,
 )
-from bmv2.embedded.program.model import HeaderType, Lookahead, Program
+from bmv2.embedded.program.model import Header, HeaderType, Lookahead, Program, Stack
 
 
 def part_width(program: Program, part: Expression | Lookahead) -> int:
@@ -38,3 +42,25 @@ def _field_width(header_type: HeaderType, name: str) -> int:
     if field is None:
         raise UnsupportedProgram(f"no field {name!r} in header type {header_type.name}")
     return field.width
+
+
+def field_width(
+    source: Expression, headers: Mapping[str, Header], stacks: Mapping[str, Stack]
+) -> int:
+    """The bits of a field that is a key or an input. Raises UnsupportedProgram."""
+    match source:
+        case FieldRef(_, "$valid$"):
+            return 1
+        case FieldRef(name, field_name):
+            header = headers.get(name)
+            field = header.type.field(field_name) if header else None
+            if field is None:
+                raise UnsupportedProgram(f"no field {name}.{field_name}")
+            return field.width
+        case Operation(
+            "access_field",
+            (Operation("dereference_header_stack", (StackRef(name), _)), Constant(place)),
+        ) if name in stacks and 0 <= place < len(stacks[name].type.fields):
+            return stacks[name].type.fields[place].width
+        case _:
+            raise UnsupportedProgram("a key that is no field")

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from fake_backend import FakeBackend
 from finsy.proto import p4r
-from p4rt_client import DELETE, INSERT, MODIFY
-from p4rt_desk import DENIED, INVALID, FakeDesk
+from p4rt_client import DELETE, INSERT, MODIFY, small_program
+from p4rt_desk import DENIED, INVALID, UNIMPLEMENTED, FakeDesk
 
 from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
+from bmv2.embedded.p4runtime.errors import P4RuntimeError, code_number
+from bmv2.embedded.p4runtime.p4info import schema_of
+from bmv2.embedded.p4runtime.pipeline import Pipeline
 from bmv2.embedded.p4runtime.table_state import TableState
 
 PROCESS = "FencedIngress.process"
@@ -99,3 +102,22 @@ def test_is_const_is_not_the_controllers_to_set(desk: FakeDesk) -> None:
     first = read(desk, "in_order")[0]
     for kind in (MODIFY, DELETE):
         assert desk.refusal(kind, first)[0] == INVALID
+
+
+def test_a_table_that_is_never_applied_is_left_out() -> None:
+    config = small_program("match")
+    never = config.p4info.tables.add()
+    never.CopyFrom(config.p4info.tables[0])
+    never.preamble.id, never.preamble.name = 77, "never"
+    pipeline = Pipeline(config, schema_of(config.p4info), FakeBackend())
+    entry = p4r.Entity(table_entry=p4r.TableEntry(table_id=77))
+    with pytest.raises(P4RuntimeError, match="table never: the compiler has left it out") as caught:
+        pipeline.entities.write(p4r.Update(type=INSERT, entity=entry))
+    assert code_number(caught.value.code) == UNIMPLEMENTED
+
+
+def test_the_tables_of_another_program_are_refused() -> None:
+    config = small_program("match")
+    config.p4_device_config = small_program("wide").p4_device_config
+    with pytest.raises(P4RuntimeError, match="no table of P4Info is in the device config"):
+        Pipeline(config, schema_of(config.p4info), FakeBackend())
