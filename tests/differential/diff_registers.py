@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diff_switch import ProgramSwitch
-from finsy.proto import p4r
+from finsy.proto import p4i, p4r
 from thriftpy2.parser import load_fp
 from thriftpy2.protocol import TCyBinaryProtocol, TMultiplexedProtocol
 from thriftpy2.thrift import TClient
@@ -20,8 +20,8 @@ _TIMEOUT_MS = 10_000
 
 
 def read_registers(switch: ProgramSwitch) -> dict[str, list[int]]:
-    """The cells, as unsigned numbers, by the register's name."""
-    if not switch.p4info.registers:
+    """The cells, as unsigned numbers, by the register's name; of those that Thrift can say."""
+    if not _registers(switch):
         return {}
     if switch.thrift_address is None:
         return _over_p4runtime(switch)
@@ -29,9 +29,18 @@ def read_registers(switch: ProgramSwitch) -> dict[str, list[int]]:
         return _over_thrift(switch, switch.thrift_address)
 
 
+def _registers(switch: ProgramSwitch) -> list[p4i.Register]:
+    """What has wider cells than an i64 of Thrift is left to what the packets show of it."""
+    return [
+        register
+        for register in switch.p4info.registers
+        if register.type_spec.bitstring.bit.bitwidth < 64
+    ]
+
+
 def _over_p4runtime(switch: ProgramSwitch) -> dict[str, list[int]]:
     cells: dict[str, list[int]] = {}
-    for register in switch.p4info.registers:
+    for register in _registers(switch):
         entry = p4r.RegisterEntry(register_id=register.preamble.id)
         found = switch.client.read(p4r.Entity(register_entry=entry))
         by_index = {
@@ -56,7 +65,7 @@ def _over_thrift(switch: ProgramSwitch, address: str) -> dict[str, list[int]]:
                 value & (1 << register.type_spec.bitstring.bit.bitwidth or 64) - 1
                 for value in client.bm_register_read_all(0, register.preamble.name)
             ]
-            for register in switch.p4info.registers
+            for register in _registers(switch)
         }
     finally:
         transport.close()
