@@ -166,7 +166,8 @@ class ModelInstance:
         flow = FiveTuple.from_message(chunk.flow)
         await self._delays.some()
         await self.hung.wait()
-        await asyncio.sleep(self.pace_s)
+        if self.pace_s:
+            await asyncio.sleep(self.pace_s)
         self._check()
         if flow in self.refuse_put:
             raise SouthboundError(self.name, f"refused {flow}: no room")
