@@ -11,6 +11,7 @@ import errno
 import fcntl
 import mmap
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -76,6 +77,10 @@ class PacketRing:
             if error.errno == errno.ENODEV:
                 reason = "no such interface"
             raise PacketRingError(f"{interface}: {reason}") from None
+        # An event loop may give up a descriptor that reports an error, as that of a socket
+        # does when its interface goes down; the one of an epoll is readable then.
+        self._readiness = select.epoll()
+        self._readiness.register(self._socket, select.EPOLLIN)
         self._bytes = memoryview(self._map)
         self._words = self._bytes.cast("I")
         self._halves = self._bytes.cast("H")
@@ -119,8 +124,8 @@ class PacketRing:
         return mtu
 
     def fileno(self) -> int:
-        """Readable while a frame waits."""
-        return self._socket.fileno()
+        """Readable while a frame waits or an error is pending."""
+        return self._readiness.fileno()
 
     def read(self, limit: int) -> Iterator[memoryview]:
         """The frames that wait, at most `limit`.
@@ -177,4 +182,5 @@ class PacketRing:
 
     def close(self) -> None:
         """Closes the interface. The memory goes with the last frame that is kept."""
+        self._readiness.close()
         self._socket.close()

@@ -20,7 +20,7 @@ class Port(Protocol):
         ...
 
     def fileno(self) -> int:
-        """A file descriptor that is readable while a frame waits."""
+        """A file descriptor that is readable while a frame waits or an error is pending."""
         ...
 
     def read(self, limit: int) -> Iterator[memoryview]:
