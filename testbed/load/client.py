@@ -97,10 +97,11 @@ class ClientConnection(asyncio.Protocol):
         self._transport.abort()
 
     def is_stalled(self) -> bool:
-        """Whether nothing has moved for too long."""
+        """Whether nothing has moved for too long; to be asked again and again."""
+        now = time.monotonic()
         if self._sender is not None and self._sender.sent < self._sender.size:
-            return False  # the verdict is still far away; TCP watches over the bytes
-        return time.monotonic() - self._last_progress > self._patience_s
+            self._last_progress = now  # TCP watches over the bytes, the verdict comes after them
+        return now - self._last_progress > self._patience_s
 
     def _finish(self, received: int, *, intact: bool) -> None:
         record = self.record
