@@ -27,14 +27,16 @@ class Drain:
         previous: Member,
         numbers: Collection[int],
         interval_s: float,
+        let_take_new: Callable[[bool, Collection[int]], Awaitable[None]],
         *,
-        close: Callable[[Collection[int]], Awaitable[None]] | None = None,
+        is_closed: bool = False,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
         """`numbers` are the buckets. `on_left` is told how many live flows are left.
 
-        `close` has the previous owner take no new flow of buckets, behind a marker. None: it
-        takes none already. Without that, one that is still on its way to it would be missed.
+        `let_take_new` says whether the previous owner takes new flows of buckets, from behind a
+        marker on. It is not to while it is watched: `is_closed` if it takes none already. One
+        that is still on its way to it would be missed otherwise.
         """
         self.owner = owner
         self.previous = previous
@@ -47,7 +49,8 @@ class Drain:
         self._buckets = buckets
         self._numbers = frozenset(numbers)
         self._interval_s = interval_s
-        self._close = close
+        self._let_take_new = let_take_new
+        self._is_closed = is_closed
         self._on_left = on_left
 
     async def run(self) -> None:
@@ -77,18 +80,19 @@ class Drain:
             if not self.superseded:  # another watch has seen that there is none left
                 self._note(0)
             return True
-        if self._close is not None:
-            await self._close(self._numbers)
-            self._close = None
+        if not self._is_closed:
+            await self._let_take_new(False, self._numbers)
+            self._is_closed = True
         flows = await self.previous.southbound.list_flows()
         self._note(sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows))
         if self.left:
             return False
         async with self._buckets.turning:
-            if await self._still_shared():
-                alone = dict.fromkeys(self._numbers, Bucket(self.owner.id))
-                await self._buckets.write(self.owner.group, alone)
-                await self._open()
+            if not await self._still_shared():
+                return True
+            alone = dict.fromkeys(self._numbers, Bucket(self.owner.id))
+            await self._buckets.write(self.owner.group, alone)
+        await self._open()
         return True
 
     def _note(self, left: int) -> None:
@@ -99,9 +103,12 @@ class Drain:
             self.first = left
 
     async def _open(self) -> None:
-        """Nothing comes to the previous owner; whoever turns the buckets to it opens them too."""
+        """Behind what the previous owner was sent until now: it is no flow of its any more.
+
+        If it does not answer, whoever turns the buckets to it opens them.
+        """
         try:
-            await self.previous.southbound.set_no_new_state(False, self._numbers)
+            await self._let_take_new(True, self._numbers)
         except SouthboundError as error:
             logger.warning("drained, but it takes no new flows yet: %s", error)
 
@@ -111,5 +118,7 @@ class Drain:
         left = shared(known, self.owner.id, self.previous.id, self._numbers)
         alone = Bucket(self.owner.id)
         self.superseded = not left and any(known[each] != alone for each in self._numbers)
+        if not left and not self.superseded and self._numbers:
+            self.left = 0  # as another watch over the same buckets has seen
         self._numbers = left
         return bool(left)

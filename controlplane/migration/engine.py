@@ -19,7 +19,7 @@ from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
 from controlplane.migration.journal import JournalError
-from controlplane.migration.marker import close
+from controlplane.migration.marker import let_take_new
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
@@ -212,12 +212,14 @@ class Engine:
                     members[previous],
                     numbers,
                     self._services.limits.drain_interval_s,
-                    close=partial(self._close, members[previous]),
+                    partial(self._let_take_new, members[previous]),
                 )
                 self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
 
-    async def _close(self, instance: Member, buckets: Collection[int]) -> None:
-        await close(instance, buckets, self._services, self._house_keeping)
+    async def _let_take_new(
+        self, instance: Member, is_wanted: bool, buckets: Collection[int]
+    ) -> None:
+        await let_take_new(instance, is_wanted, buckets, self._services, self._house_keeping)
 
     async def _end_moves(self) -> None:
         under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]

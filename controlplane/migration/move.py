@@ -24,6 +24,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar, cast
 
 from controlplane.detection.registry import Rule
@@ -33,7 +34,7 @@ from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.machine import Rules
-from controlplane.migration.marker import close
+from controlplane.migration.marker import let_take_new
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
@@ -366,7 +367,7 @@ class Move:
         with self._timed("move"):
             await self._mover.finish()
         if self._turned:
-            await self._close(self.source, self._turned)
+            await self._let_take_new(self.source, False, self._turned)
         self.reason = "an earlier controller ended while it was under way"
         await self._conclude()
 
@@ -426,8 +427,10 @@ class Move:
         in_scope = (flow for flow in flows if flow.flow.bucket in self.options.buckets)
         return self._strategy.choose(in_scope)
 
-    async def _close(self, instance: Member, numbers: Collection[int]) -> None:
-        await close(instance, numbers, self._services, self._mover.control)
+    async def _let_take_new(
+        self, instance: Member, is_wanted: bool, numbers: Collection[int]
+    ) -> None:
+        await let_take_new(instance, is_wanted, numbers, self._services, self._mover.control)
 
     def _drain(
         self, owner: Member, previous: Member, numbers: Collection[int], *, is_closed: bool = True
@@ -439,7 +442,8 @@ class Move:
             previous,
             numbers,
             services.limits.drain_interval_s,
-            close=None if is_closed else lambda left: self._close(previous, left),
+            partial(self._let_take_new, previous),
+            is_closed=is_closed,
             on_left=lambda left: services.events.left(self.id, left),
         )
 
@@ -475,7 +479,7 @@ class Move:
             self._turned = mine
             await keeper.write(group, dict.fromkeys(mine, turned))
         self._shared = shared(await keeper.read(group), *turned, scope)
-        await self._close(self.source, self._shared)
+        await self._let_take_new(self.source, False, self._shared)
 
     async def _undo(self, end: MoveState) -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.

@@ -17,7 +17,7 @@ from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal
 from controlplane.migration.machine import State
-from controlplane.migration.options import Kind
+from controlplane.migration.options import Guarantee, Kind
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.report import MoveState
@@ -92,7 +92,7 @@ async def test_a_flow_that_is_on_its_way_to_the_destination_when_buckets_are_giv
         assert {model.holder(flow) for flow in NEWCOMERS} == {model.nf1}, "they came back to it"
         model.nf2.ended.update(model.nf2.flows)
         await until(lambda: set(model.switch.buckets.values()) == {Bucket(1)})
-        assert not model.nf2.closed
+        await until(lambda: not model.nf2.closed)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -301,3 +301,23 @@ async def test_a_destination_that_is_slow_but_answers_is_waited_for(parallelize:
         await model.quiet()
         model.check()
         assert move.report().flows.moved == len(FLOWS)
+
+
+async def test_a_source_takes_new_flows_again_when_it_has_read_what_it_was_sent() -> None:
+    """Without a guarantee no marker has been behind its packets."""
+    async with Model(0, longest_delay=0) as model, running(model) as engine:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        move = await engine.begin(options(guarantee=Guarantee.NONE))
+        await until(lambda: move.state is MoveState.MOVING)
+        model.nf1.reading.clear()
+        for flow in FLOWS:
+            model.send(flow)
+        await move.moved.wait()
+        await asyncio.sleep(0.1)
+        model.nf1.reading.set()
+        await model.quiet()
+        assert all(model.holder(flow) is model.nf2 for flow in FLOWS)
+        await finish(move)
+        assert not model.nf1.closed
