@@ -27,8 +27,8 @@ LIMITS = Limits(
     in_flight=8,
     write_batch=5,
     export_batch=4,
-    export_timeout_s=0.3,
-    import_timeout_s=0.3,
+    export_timeout_s=1.0,  # a busy machine does not run the model for a third of a second
+    import_timeout_s=1.0,
     write_backoff_s=0.001,
     drain_interval_s=0.01,
 )
@@ -326,7 +326,7 @@ async def test_silent_destination_or_source_rolls_back(phase: str) -> None:
         await until(lambda: move.state is MoveState.MOVING)
         victim.hung.clear()
         await load
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2 * LIMITS.export_timeout_s)
         victim.hung.set()
         await move.moved.wait()
         await model.quiet()
