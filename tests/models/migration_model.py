@@ -46,6 +46,9 @@ from nf.southbound.inband import detoured
 
 GROUP = 1
 
+_RESTLESS_TURNS = 100
+_REST_S = 0.0005
+
 
 class ModelSwitch:
     """The pipeline of p4src: one thread, queues on all sides."""
@@ -77,8 +80,11 @@ class ModelSwitch:
 
     async def run(self) -> None:
         """The pipeline: takes a packet from any of its inputs at random."""
+        idle_turns = 0
         while True:
-            await asyncio.sleep(0)
+            # Other threads get nowhere beside a loop that never rests.
+            await asyncio.sleep(0 if idle_turns < _RESTLESS_TURNS else _REST_S)
+            idle_turns += 1
             inputs = [
                 (queue, handle)
                 for queue, handle in (
@@ -89,6 +95,7 @@ class ModelSwitch:
                 if not queue.empty()
             ]
             if inputs:
+                idle_turns = 0
                 queue, handle = self._delays.random.choice(inputs)
                 handle(queue.get_nowait())  # pyright: ignore[reportArgumentType]
 
