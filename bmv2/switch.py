@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -111,6 +112,7 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
     except ListenError as error:
         service.close()
         raise SwitchError(str(error)) from error
+    gc.freeze()  # what is there now stays: not to be looked through again and again
     _log.info("device %d serves P4Runtime on %s", options.device_id, options.grpc_address)
     try:
         await service.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -173,6 +174,7 @@ async def _serve(controller: LiveController, server: Server, stopping: asyncio.E
         await engine.ready.wait()
         learning = tasks.create_task(controller.learn(), name="learning")
         serving = tasks.create_task(server.run_until_stopped(), name="northbound")
+        gc.freeze()  # what is there now stays: not to be looked through again and again
         logger.info("ready")
         waiting = tasks.create_task(stopping.wait(), name="signal")
         await asyncio.wait({running, serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

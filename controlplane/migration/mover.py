@@ -84,6 +84,7 @@ class Mover:
         """The flows, in the order they are moved."""
         self.population: Counter[Phase] = Counter()
         """Flows in each phase."""
+        self._slots_taken = 0
         self._exporter = Exporter(source, services, self.control, self.dispatch)
         self._set_asides = SetAsides(
             destination, services, self.control, self.dispatch, self._give_back
@@ -247,6 +248,7 @@ class Mover:
             self._services.events.flow(self._name, record.flow, phase.value, record.state.reason)
             self.population[before] -= 1
             self.population[phase] += 1
+            self._slots_taken += (phase in _TAKES_SLOT) - (before in _TAKES_SLOT)
             if phase in ENDS:
                 record.chunk = None
                 if phase is Phase.MOVED:
@@ -271,12 +273,9 @@ class Mover:
         for number, record in enumerate(self.records):
             if self._cancel_reason is not None:
                 return
-            if sum(self.population[phase] for phase in _TAKES_SLOT) >= slots:
+            if self._slots_taken >= slots:
                 await self._until(
-                    lambda: (
-                        self._cancel_reason is not None
-                        or sum(self.population[phase] for phase in _TAKES_SLOT) < slots
-                    )
+                    lambda: self._cancel_reason is not None or self._slots_taken < slots
                 )
             if record.state.phase is Phase.WAITING:
                 self.dispatch(record, Event.START)
@@ -393,8 +392,9 @@ class Mover:
         self._imports_ready.set()
 
     async def _run_imports(self) -> None:
-        """Puts states as they are ready, through one stream."""
-        await self._imports_ready.wait()
+        """Puts states as they are ready, through one stream, which is there before the first."""
+        if not self.records:
+            return
         self.control.southbound_calls += 1
         async with self._destination.southbound.open_put() as stream:
             while True:

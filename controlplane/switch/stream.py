@@ -156,9 +156,9 @@ class SwitchStream:
         encode, write = self._program.encode_packet, self._call.write
         async with self._sending:
             with translated("packet_out"):
-                for packet in packets:
-                    self.check()
-                    async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout(self._timeout_s):
+                    for packet in packets:
+                        self.check()
                         await write(encode(packet))
 
     def check(self) -> None:
