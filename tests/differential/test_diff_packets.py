@@ -25,6 +25,10 @@ _SPARED: dict[str, Callable[[bytes], bool]] = {
     "stack": lambda frame: frame[14] in (11, 12),
     "small_externs": lambda frame: frame[14:16] > frame[16:18],
     "union_stack": lambda frame: frame[14] in (1, 2, 3) and frame[16:17] in (b"\x01", b"\x02"),
+    # Assigns options, whose length is no number of bytes, too large, or beyond the frame's end.
+    "varbit": lambda frame: (
+        frame[15:16] == b"\x03" and (frame[14] % 8 > 0 or frame[14] > min(64, len(frame[17:]) * 8))
+    ),
 }
 
 _NAMES = sorted(path.stem for path in PROGRAMS.glob("*.stf"))
