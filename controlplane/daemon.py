@@ -27,6 +27,7 @@ from controlplane.northbound.app import create_app
 from controlplane.northbound.listener import ListenError, Server, listening
 from controlplane.registers.choose import open_reader
 from controlplane.signals import Signals
+from controlplane.switch import entries
 from controlplane.switch.entries import Entry
 from controlplane.switch.errors import SwitchError
 from controlplane.switch.provision import provision, turned_buckets
@@ -139,7 +140,9 @@ async def _open(
     switch = SessionSwitch(session, config.timers.flow_rule_timeout_s)
     members = members_of(config, house.clients)
     turned: list[Entry] = []
-    if session.program_was_loaded:
+    # What lets the traffic in is written last: without it, who began has not come to its end.
+    is_new = session.program_was_loaded or not await session.read_entries(entries.STEER)
+    if is_new:
         # Before the traffic is let in, so that no flow goes where its state is not.
         turned = turned_buckets(config, house.memory.journal)
         under_way = homes_under_way(house.memory.journal.open_moves(), members)
@@ -157,7 +160,7 @@ async def _open(
         members,
         house.clients,
         house.memory,
-        switch_is_new=session.program_was_loaded,
+        switch_is_new=is_new,
     )
     # The server closes what it is given.
     return controller, Server(create_app(controller), house.listener.dup())
@@ -169,12 +172,12 @@ async def _serve(controller: LiveController, server: Server, stopping: asyncio.E
     Raises SwitchError, in a group, when the switch is gone.
     """
     engine = controller.engine
+    _settle_memory()
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(engine.run(), name="engine")
         await engine.ready.wait()
         learning = tasks.create_task(controller.learn(), name="learning")
         serving = tasks.create_task(server.run_until_stopped(), name="northbound")
-        gc.freeze()  # what is there now stays: not to be looked through again and again
         logger.info("ready")
         waiting = tasks.create_task(stopping.wait(), name="signal")
         await asyncio.wait({running, serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -184,6 +187,16 @@ async def _serve(controller: LiveController, server: Server, stopping: asyncio.E
         server.stop()
         waiting.cancel()
     logger.info("stopped")
+
+
+def _settle_memory() -> None:
+    """What is there now stays: it is not to be looked through again and again for cycles.
+
+    What an earlier session has left goes first.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

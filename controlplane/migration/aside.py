@@ -27,20 +27,38 @@ class SetAsides:
         counts: ControlCounts,
         dispatch: Callable[[FlowRecord, Event, str], None],
         give_back: Callable[[FlowRecord, bytes], None],
+        on_answer: Callable[[], None],
     ) -> None:
-        """`give_back` takes the packets that come back from the destination, in order."""
+        """`give_back` takes the packets that come back from the destination, in order.
+
+        `on_answer` is called when flows have been admitted or recalled, or will not be.
+        """
         self._destination = destination
         self._services = services
         self._counts = counts
         self._dispatch = dispatch
         self._give_back = give_back
+        self._on_answer = on_answer
+        self.pending = 0
+        """Flows that are to be admitted or recalled still."""
         self.announcements = Batcher(self._announce, max_batch=_FLOWS, at_once=_AT_ONCE)
         self.admissions = Batcher(self._admit, max_batch=_FLOWS, at_once=_AT_ONCE)
         self.recalls = Batcher(self._recall, max_batch=_FLOWS, at_once=_AT_ONCE)
 
+    def admit(self, record: FlowRecord) -> None:
+        """Has it process what waits of a flow."""
+        self.pending += 1
+        self.admissions.add(record)
+
+    def recall(self, record: FlowRecord) -> None:
+        """Takes back what waits of a flow."""
+        self.pending += 1
+        self.recalls.add(record)
+
     async def _announce(self, batch: Sequence[FlowRecord]) -> None:
         self._counts.southbound_calls += 1
         event, reason = Event.ANNOUNCED, ""
+        self._services.journal.flush()
         try:
             await self._destination.southbound.set_aside([record.flow for record in batch])
         except SouthboundError as error:
@@ -63,13 +81,14 @@ class SetAsides:
         finally:
             if marker:
                 marker.stop()
-        self._tell(batch, event, reason)
+        self._answered(batch, event, reason)
 
     async def _recall(self, batch: Sequence[FlowRecord]) -> None:
         """Behind the last packet that the switch has steered to the destination."""
         marker = Marker(self._destination, self._services, self._counts)
         self._counts.southbound_calls += 1
         event, reason = Event.RECALLED, ""
+        self._services.journal.flush()
         try:
             frames = await self._destination.southbound.recall(
                 [record.flow for record in batch], marker=marker.number
@@ -82,7 +101,12 @@ class SetAsides:
                     self._give_back(record, frame)
         finally:
             marker.stop()
+        self._answered(batch, event, reason)
+
+    def _answered(self, batch: Sequence[FlowRecord], event: Event, reason: str) -> None:
+        self.pending -= len(batch)
         self._tell(batch, event, reason)
+        self._on_answer()
 
     def _tell(self, batch: Sequence[FlowRecord], event: Event, reason: str) -> None:
         for record in batch:

@@ -47,10 +47,19 @@ class BucketKeeper:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def check_holder(self) -> None:
+        """Raises JournalError when another controller has taken over."""
+        self._journal.flush()
+
 
 def owned(buckets: Mapping[int, Bucket], instance: int, scope: Collection[int]) -> frozenset[int]:
     """Which of the buckets in the scope an instance owns."""
     return frozenset(number for number in scope if buckets[number].owner == instance)
+
+
+def alone(buckets: Mapping[int, Bucket], owner: int, scope: Collection[int]) -> frozenset[int]:
+    """Which of the buckets in the scope belong to an instance, and to no previous one."""
+    return frozenset(number for number in scope if buckets[number] == Bucket(owner))
 
 
 def share_of(

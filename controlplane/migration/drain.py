@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 
-from controlplane.migration.buckets import BucketKeeper, shared
+from controlplane.migration.buckets import BucketKeeper, alone, shared
 from controlplane.migration.errors import MoveError
 from controlplane.migration.peers import Bucket, Member
 from nf.southbound.client import SouthboundError
+
+_SAY_S = 0.5
+"""How long an instance may take to answer while the buckets cannot be turned."""
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +31,15 @@ class Drain:
         previous: Member,
         numbers: Collection[int],
         interval_s: float,
-        let_take_new: Callable[[bool, Collection[int]], Awaitable[None]],
+        catch_up: Callable[[], Awaitable[None]],
         *,
         is_closed: bool = False,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
         """`numbers` are the buckets. `on_left` is told how many live flows are left.
 
-        `let_take_new` says whether the previous owner takes new flows of buckets, from behind a
-        marker on. It is not to while it is watched: `is_closed` if it takes none already. One
-        that is still on its way to it would be missed otherwise.
+        `catch_up` returns when the previous owner has read all that it was sent. It is to take
+        no new flow of the buckets while it is watched: `is_closed` if it takes none already.
         """
         self.owner = owner
         self.previous = previous
@@ -49,7 +52,7 @@ class Drain:
         self._buckets = buckets
         self._numbers = frozenset(numbers)
         self._interval_s = interval_s
-        self._let_take_new = let_take_new
+        self._catch_up = catch_up
         self._is_closed = is_closed
         self._on_left = on_left
 
@@ -76,13 +79,8 @@ class Drain:
                 pass
 
     async def _is_over(self) -> bool:
-        if not await self._still_shared():
-            if not self.superseded:  # another watch has seen that there is none left
-                self._note(0)
+        if not await self._still_shared() or not (self._is_closed or await self._close()):
             return True
-        if not self._is_closed:
-            await self._let_take_new(False, self._numbers)
-            self._is_closed = True
         flows = await self.previous.southbound.list_flows()
         self._note(sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows))
         if self.left:
@@ -90,9 +88,10 @@ class Drain:
         async with self._buckets.turning:
             if not await self._still_shared():
                 return True
-            alone = dict.fromkeys(self._numbers, Bucket(self.owner.id))
-            await self._buckets.write(self.owner.group, alone)
-        await self._open()
+            numbers = self._numbers
+            mine = dict.fromkeys(numbers, Bucket(self.owner.id))
+            await self._buckets.write(self.owner.group, mine)
+        await self._open(numbers)
         return True
 
     def _note(self, left: int) -> None:
@@ -102,23 +101,50 @@ class Drain:
         if self.first is None:
             self.first = left
 
-    async def _open(self) -> None:
+    async def _close(self) -> bool:
+        """Has the previous owner take no new flow; whether the buckets are still shared.
+
+        That is said while nobody can turn them, and holds at once: a word that came late would
+        close what another move has opened. A new flow that was on its way may have begun.
+        """
+        async with self._buckets.turning:
+            if not await self._still_shared():
+                return False
+            await self._say(self.previous, no_new_state=True, numbers=self._numbers)
+            with suppress(SouthboundError):  # a move that failed may have left it closed
+                await self._say(self.owner, no_new_state=False, numbers=self._numbers)
+        await self._catch_up()
+        self._is_closed = True
+        return True
+
+    async def _open(self, numbers: Collection[int]) -> None:
         """Behind what the previous owner was sent until now: it is no flow of its any more.
 
         If it does not answer, whoever turns the buckets to it opens them.
         """
         try:
-            await self._let_take_new(True, self._numbers)
+            await self._catch_up()
+            async with self._buckets.turning:
+                known = await self._buckets.read(self.owner.group)
+                numbers = alone(known, self.owner.id, numbers)
+                await self._say(self.previous, no_new_state=False, numbers=numbers)
         except SouthboundError as error:
             logger.warning("drained, but it takes no new flows yet: %s", error)
+
+    async def _say(self, to: Member, *, no_new_state: bool, numbers: Collection[int]) -> None:
+        self._buckets.check_holder()
+        try:
+            async with asyncio.timeout(_SAY_S):
+                await to.southbound.set_no_new_state(no_new_state, numbers)
+        except TimeoutError:
+            raise SouthboundError(to.name, "did not answer in time", down=True) from None
 
     async def _still_shared(self) -> bool:
         """Lets go of the buckets that have been turned again; whether any is left."""
         known = await self._buckets.read(self.owner.group)
         left = shared(known, self.owner.id, self.previous.id, self._numbers)
-        alone = Bucket(self.owner.id)
-        self.superseded = not left and any(known[each] != alone for each in self._numbers)
-        if not left and not self.superseded and self._numbers:
-            self.left = 0  # as another watch over the same buckets has seen
+        self.superseded = not left and alone(known, self.owner.id, self._numbers) != self._numbers
         self._numbers = left
+        if not left and not self.superseded:  # another watch has seen that there is none left
+            self._note(0)
         return bool(left)

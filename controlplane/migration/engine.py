@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
 from controlplane.migration.journal import JournalError
-from controlplane.migration.marker import let_take_new
+from controlplane.migration.marker import catch_up
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
@@ -212,14 +212,12 @@ class Engine:
                     members[previous],
                     numbers,
                     self._services.limits.drain_interval_s,
-                    partial(self._let_take_new, members[previous]),
+                    partial(self._catch_up, members[previous]),
                 )
                 self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
 
-    async def _let_take_new(
-        self, instance: Member, is_wanted: bool, buckets: Collection[int]
-    ) -> None:
-        await let_take_new(instance, is_wanted, buckets, self._services, self._house_keeping)
+    async def _catch_up(self, instance: Member) -> None:
+        await catch_up(instance, self._services, self._house_keeping)
 
     async def _end_moves(self) -> None:
         under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]

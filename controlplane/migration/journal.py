@@ -179,11 +179,15 @@ class Journal:
         """Writes what flows are about to do. To be called before anything is sent out.
 
         All that is about to happen at the same time is one transaction, which costs
-        hardly more than one for each flow would.
+        hardly more than one for each flow would. Also when there is nothing to be written: who
+        has been taken over from is to send out nothing more.
         """
         if self._reached:
             with self._transaction():
                 pass
+        else:
+            with self._errors():
+                self._check_holder()
 
     def _write_reached(self) -> None:
         rows = [(stage.value, migration) for migration, stage in self._reached.items()]

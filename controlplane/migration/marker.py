@@ -38,20 +38,21 @@ class Marker:
             self._timer = None
 
 
-async def let_take_new(
-    instance: Member,
-    is_wanted: bool,
-    buckets: Collection[int],
-    services: Services,
-    counts: ControlCounts,
+async def close(
+    instance: Member, buckets: Collection[int], services: Services, counts: ControlCounts
 ) -> None:
-    """Lets an instance take new flows of buckets, or none, once it has read all it was sent.
+    """Lets an instance take no new flow of buckets, once it has read all that it was sent.
 
     Raises SouthboundError.
     """
     marker = Marker(instance, services, counts)
     counts.southbound_calls += 1
     try:
-        await instance.southbound.set_no_new_state(not is_wanted, buckets, marker=marker.number)
+        await instance.southbound.set_no_new_state(True, buckets, marker=marker.number)
     finally:
         marker.stop()
+
+
+async def catch_up(instance: Member, services: Services, counts: ControlCounts) -> None:
+    """Returns when an instance has read all that it was sent. Raises SouthboundError."""
+    await close(instance, (), services, counts)

@@ -34,7 +34,7 @@ from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.machine import Rules
-from controlplane.migration.marker import let_take_new
+from controlplane.migration.marker import catch_up, close
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
@@ -367,7 +367,7 @@ class Move:
         with self._timed("move"):
             await self._mover.finish()
         if self._turned:
-            await self._let_take_new(self.source, False, self._turned)
+            await self._close_source(self._turned)
         self.reason = "an earlier controller ended while it was under way"
         await self._conclude()
 
@@ -427,10 +427,11 @@ class Move:
         in_scope = (flow for flow in flows if flow.flow.bucket in self.options.buckets)
         return self._strategy.choose(in_scope)
 
-    async def _let_take_new(
-        self, instance: Member, is_wanted: bool, numbers: Collection[int]
-    ) -> None:
-        await let_take_new(instance, is_wanted, numbers, self._services, self._mover.control)
+    async def _close_source(self, numbers: Collection[int]) -> None:
+        await close(self.source, numbers, self._services, self._mover.control)
+
+    async def _catch_up(self, instance: Member) -> None:
+        await catch_up(instance, self._services, self._mover.control)
 
     def _drain(
         self, owner: Member, previous: Member, numbers: Collection[int], *, is_closed: bool = True
@@ -442,7 +443,7 @@ class Move:
             previous,
             numbers,
             services.limits.drain_interval_s,
-            partial(self._let_take_new, previous),
+            partial(self._catch_up, previous),
             is_closed=is_closed,
             on_left=lambda left: services.events.left(self.id, left),
         )
@@ -479,7 +480,7 @@ class Move:
             self._turned = mine
             await keeper.write(group, dict.fromkeys(mine, turned))
         self._shared = shared(await keeper.read(group), *turned, scope)
-        await self._let_take_new(self.source, False, self._shared)
+        await self._close_source(self._shared)
 
     async def _undo(self, end: MoveState) -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.
@@ -516,8 +517,11 @@ class Move:
         try:
             await self._services.buckets.write(self.source.group, back)
         except MoveError:
-            await self._tell_destination(no_new_state=False)
-            raise
+            known = await self._services.buckets.read(self.source.group)
+            ends = self.source.id, self.destination.id
+            if shared(known, *ends, self._turned) != self._turned:
+                await self._tell_destination(no_new_state=False)
+                raise
 
     async def _tell_destination(self, *, no_new_state: bool) -> None:
         """Not for long: it may be why the move is undone."""

@@ -87,7 +87,12 @@ class Mover:
         self._slots_taken = 0
         self._exporter = Exporter(source, services, self.control, self.dispatch)
         self._set_asides = SetAsides(
-            destination, services, self.control, self.dispatch, self._give_back
+            destination,
+            services,
+            self.control,
+            self.dispatch,
+            give_back=self._give_back,
+            on_answer=lambda: self._changed.set(),  # not always the same event
         )
         limits = services.limits
         self._exports: Batcher[FlowRecord] = Batcher(
@@ -116,8 +121,8 @@ class Mover:
             Action.RELEASE_TO_DESTINATION: self._release_to_destination,
             Action.RELEASE_TO_SOURCE: self._release_to_source,
             Action.SET_ASIDE: self._set_asides.announcements.add,
-            Action.ADMIT: self._set_asides.admissions.add,
-            Action.RECALL: self._set_asides.recalls.add,
+            Action.ADMIT: self._set_asides.admit,
+            Action.RECALL: self._set_asides.recall,
             Action.HOLD: self._hold,
             Action.STEER: self._steer,
             Action.RESTORE: self._restore,
@@ -195,7 +200,7 @@ class Mover:
             await self._until(
                 lambda: not self._puts_pending, self._services.limits.import_timeout_s
             )
-            await self._until(lambda: not self._deletes_pending)
+            await self._until(lambda: not self._deletes_pending and not self._set_asides.pending)
             for record in self._puts_pending:  # one may yet arrive behind its delete
                 self._leaves_copy(self._destination, record)
             for helper in helpers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from controlplane.migration.errors import MoveError
@@ -13,9 +13,11 @@ from controlplane.migration.peers import (
     Member,
     RuleUpdate,
     Switch,
+    UpdateOutcome,
     WriteResult,
 )
 from controlplane.switch.entries import Operation
+from controlplane.switch.errors import SwitchError
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -29,19 +31,37 @@ async def restore_rules(
 
     Also where the flow's bucket leads there: the switch does not remember that it has seen
     the flow, and would take it for a new one when the bucket is turned. A flow that is
-    `under_way` goes where that says. Returns the number of rules. Raises MoveError.
+    `under_way` goes where that says. Returns the number of rules. Raises MoveError and
+    SwitchError.
     """
     rules = await homes(members)
     updates = [
         RuleUpdate(Operation.INSERT, flow, rule) for flow, rule in {**rules, **under_way}.items()
     ]
-    outcomes = await switch.write_rules(updates) if updates else ()
+    outcomes = await _write(switch, updates)
+    # Left by a controller that did not come to the end of this.
+    present = [
+        RuleUpdate(Operation.MODIFY, update.flow, update.rule)
+        for update, outcome in zip(updates, outcomes, strict=True)
+        if outcome.result is WriteResult.EXISTS
+    ]
+    outcomes = [each for each in outcomes if each.result is not WriteResult.EXISTS]
+    outcomes += await _write(switch, present)
     refused = [each for each in outcomes if each.result is not WriteResult.WRITTEN]
     if refused:
         raise MoveError(
             f"{len(refused)} of {len(updates)} flows cannot be steered: {refused[0].reason}"
         )
     return len(updates)
+
+
+async def _write(switch: Switch, updates: Sequence[RuleUpdate]) -> list[UpdateOutcome]:
+    """Raises SwitchError when the switch does not answer."""
+    outcomes = list(await switch.write_rules(updates)) if updates else []
+    for outcome in outcomes:
+        if outcome.result is WriteResult.UNANSWERED:
+            raise SwitchError(outcome.reason, is_unanswered=True)
+    return outcomes
 
 
 async def homes(members: Iterable[Member]) -> dict[FiveTuple, InstanceRule]:

@@ -135,6 +135,8 @@ class RuleWriter:
                 job.attempts += 1
                 if job.attempts < self._limits.write_attempts:
                     return True
+                if job.rule is not None:  # it may be there: if not, the next update tells
+                    self.rules[job.flow] = job.rule
                 job.done(outcome)
             case _:
                 job.done(UpdateOutcome(WriteResult.REFUSED, outcome.reason))
