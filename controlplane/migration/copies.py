@@ -7,7 +7,7 @@ from collections import OrderedDict
 from nf.southbound.flow import FiveTuple
 
 _MOST = 1 << 16
-_LIFETIME_S = 60.0  # no state lives longer without a packet, and a copy gets none
+_LIFETIME_S = 60.0  # an instance's default for a state without packets, and a copy gets none
 
 
 class LeftCopies:

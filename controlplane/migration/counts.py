@@ -39,7 +39,7 @@ class BufferCounts:
     peak_packets: int = 0
     peak_bytes: int = 0
     late_packets: int = 0
-    """Packets that came when the rule to the destination was already written."""
+    """Packets that came when the rule that ended the hold was already written."""
     passed_packets: int = 0
     """Packets sent on at once, late ones included."""
 

@@ -18,7 +18,7 @@ def _words(name: str) -> str:
 
 
 def table() -> str:
-    """The rows as a Markdown table; packets that come again and again are left out."""
+    """The rows as a Markdown table."""
     lines = ["| phase | event | when | actions | next phase |", "| --- | --- | --- | --- | --- |"]
     for phase in Phase:
         rows = [row for row in TABLE if row.phase is phase]

@@ -133,31 +133,34 @@ class Engine:
 
         Raises SwitchError, in a group, when the switch is gone.
         """
-        async with asyncio.TaskGroup() as tasks:
-            self._services.writer.rules.update(await self._switch.read_rules())
-            taken_over = await self._take_over()
-            helpers = [
-                tasks.create_task(work, name=name)
-                for name, work in (
-                    ("rule writer", self._services.writer.run()),
-                    ("outbox", self._services.outbox.run()),
-                    ("packet-ins", self._take_packets()),
-                    ("idle rules", self._expire_rules()),
-                )
-            ]
-            await self._drop_orphans()
-            for move in taken_over:
-                self._spawn(tasks, move.finish(), move.id)
-            await self._resume_drains(tasks, taken_over)
-            self._tasks = tasks
-            self.ready.set()
-            try:
-                await self._stopping.wait()
-            finally:
-                self._tasks = None
-            await self._end_moves()
-            for task in (*helpers, *self._move_tasks):
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._services.writer.rules.update(await self._switch.read_rules())
+                taken_over = await self._take_over()
+                helpers = [
+                    tasks.create_task(work, name=name)
+                    for name, work in (
+                        ("rule writer", self._services.writer.run()),
+                        ("outbox", self._services.outbox.run()),
+                        ("packet-ins", self._take_packets()),
+                        ("idle rules", self._expire_rules()),
+                    )
+                ]
+                await self._drop_orphans()
+                for move in taken_over:
+                    self._spawn(tasks, move.finish(), move.id)
+                await self._resume_drains(tasks, taken_over)
+                self._tasks = tasks
+                self.ready.set()
+                try:
+                    await self._stopping.wait()
+                finally:
+                    self._tasks = None
+                await self._end_moves()
+                for task in (*helpers, *self._move_tasks):
+                    task.cancel()
+        finally:
+            self._services.outbox.give_up()
 
     def stop(self) -> None:
         """Begins no move any more, rolls back those under way and ends `run`."""

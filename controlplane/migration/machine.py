@@ -241,7 +241,7 @@ def _forth() -> Iterator[Row]:
 def _doubtful_steering() -> Iterator[Row]:
     """The switch does not take the rule to the destination.
 
-    A refused rule means that no packet has gone round the controller either. An
+    Without a guarantee a refused rule means that no packet has gone there. An
     unanswered one may be in force, and packets at the destination. Of a flow that was taken
     over (it counts as passed on) the destination may have the only state.
     """

@@ -11,7 +11,7 @@ from controlplane.migration.journal import Journal
 
 @dataclass(frozen=True)
 class Memory:
-    """The journal, which survives the process, and the packets, which survive a session."""
+    """The journal, which survives the process; packets and copies, which survive a session."""
 
     buffer: PacketBuffer
     journal: Journal = field(default_factory=Journal)

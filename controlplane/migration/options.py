@@ -68,7 +68,7 @@ class MoveOptions:
     parallelize: bool = True
     """Each state is put as it is got."""
     early_release: bool = True
-    """A flow is held only from its own export to its own import."""
+    """A flow is released when its own state is in place; else all when all are."""
     stragglers_after_s: float | None = None
     """When a second move takes the flows that are left and would outlive it; None: never."""
     share: float | None = None
@@ -91,7 +91,7 @@ class Limits:
     """How much the engine does at a time, and how long it waits."""
 
     in_flight: int = 64
-    """Flows between hold and steer, when they are released one by one.
+    """Flows between hold and steer, when each is put as it is got and released alone.
 
     With four times as many a move is over a fifth sooner, and each flow is held three times
     as long.
@@ -105,9 +105,9 @@ class Limits:
     delete_batch: int = 256
     """Flows in one delete."""
     export_timeout_s: float = 5.0
-    """How long the source may take to read the marker and to export a batch."""
+    """How long the source may answer for no flow, of those it is asked to export."""
     import_timeout_s: float = 5.0
-    """How long the destination may take to import a state."""
+    """How long the destination may answer for no flow, of those it is to import."""
     marker_interval_s: float = 0.5
     """When a marker that does not seem to have arrived is sent again."""
     barrier_timeout_s: float = 1.0

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from controlplane.migration.peers import Switch
+from controlplane.p4_constants import PACKET_OUT_RELEASE
 from controlplane.switch.errors import SwitchError
 from controlplane.switch.packets import PacketOut
 
@@ -54,6 +55,16 @@ class Outbox:
     async def room(self) -> None:
         """Waits until what is queued is below the bound."""
         await self._room.wait()
+
+    def give_up(self) -> None:
+        """The switch takes no more: what is queued is lost."""
+        left = sum(
+            isinstance(item, PacketOut) and item.kind == PACKET_OUT_RELEASE
+            for item in self._packets
+        )
+        if left:
+            self.lost += left
+            logger.error("%d packets lost that were on their way to the switch", left)
 
     async def run(self) -> None:
         """Sends until cancelled."""

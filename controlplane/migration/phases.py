@@ -52,7 +52,8 @@ class Phase(Enum):
     ROLLED_BACK = "rolled back"
     """End: the source has state and packets, as before."""
     RETURNING = "returning"
-    """End: rolled back, but the switch refuses the rule; packets pass through the controller."""
+    """End: rolled back, but the switch refuses the rule; packets pass through the controller, or,
+    where they were kept at the destination, go there and begin a new state."""
 
     # Enum members are compared by identity and looked up often.
     __hash__ = object.__hash__
@@ -98,7 +99,7 @@ class Event(Enum):
     NOT_RECALLED = auto()
     """It has not, or has not said so."""
     SETTLED = auto()
-    """The barrier has come back."""
+    """The barrier has come back, or is not waited for any longer."""
     FULL = auto()
     """The buffer cannot keep a packet of the flow."""
     CANCEL = auto()

@@ -39,7 +39,7 @@ class MoveState(StrEnum):
 
 
 UNDER_WAY = frozenset({MoveState.PREPARING, MoveState.MOVING, MoveState.UNDOING})
-"""States in which no other move of the same group is begun."""
+"""States in which no other move of the same flows is begun."""
 
 ENDED = frozenset({MoveState.DONE, MoveState.FAILED, MoveState.CANCELLED})
 """States that a move does not leave."""

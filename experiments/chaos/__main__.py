@@ -118,7 +118,7 @@ def _run_bed(
 ) -> tuple[list[Round], list[str]]:
     """Some rounds on one test bed; and what went wrong with its load."""
     from experiments.chaos.rounds import run_round
-    from experiments.chaos.suspicion import confirmed
+    from experiments.chaos.suspicion import Doubt, confirmed
     from nf.southbound.flow import FiveTuple
     from testbed.bed import Bed, BedOptions
     from testbed.load.options import LoadOptions
@@ -144,12 +144,13 @@ def _run_bed(
             random = Random(f"{arguments.seed}/{number}")
             rounds.append(await run_round(bed, number, random, forgotten))
             last = rounds[-1]
-            mark = "WRONG" if last.wrong else "ok"
+            doubled = [each.what for each in last.suspicions if each.doubt is Doubt.DOUBLED]
+            mark = "WRONG" if last.wrong else "?" if doubled else "ok"
             end = f"{last.end}, {last.moved} of {last.selected} flows moved"
             console.print(f"{mark:5} {last.title} → {end}, {last.settled_s:.1f} s", highlight=False)
-            for complaint in last.wrong:
+            for complaint in (*last.wrong, *doubled):
                 console.print(f"      {complaint}", highlight=False)
-            if last.wrong:
+            if last.wrong or doubled:
                 with suppress(NorthboundError):
                     arguments.out.mkdir(parents=True, exist_ok=True)
                     events = await bed.northbound.events()
@@ -166,8 +167,9 @@ def _run_bed(
     broken = Counter(flow.outcome for flow in record.flows if flow.outcome in ERRORS)
     place = f"rounds {first} to {first + count - 1}"
     wrong = [f"{place}: {number} connections {how}" for how, number in broken.items()]
+    outages = [each.outage for each in rounds if each.outage is not None]
     for each in rounds:
-        lost = [found.what for found in confirmed(each.suspicions, record.flows)]
+        lost = [found.what for found in confirmed(each.suspicions, record.flows, outages)]
         if lost:
             more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
             wrong.append(f"{each.title}: {lost[0]}{more}")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from controlplane.migration.report import UNDER_WAY
 from experiments.chaos.faults import Accident
-from experiments.chaos.suspicion import Suspicion
+from experiments.chaos.suspicion import Doubt, Outage, Suspicion
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
 from testbed import plan
@@ -19,7 +20,7 @@ from testbed.northbound import NorthboundError
 
 _SETTLE_S = 40.0
 _POLL_S = 0.05
-_UNDER_WAY = ("preparing", "moving", "undoing")
+_UNREAD_S = 0.1  # a packet may wait so long at an instance before it is read
 _WAITING = (
     ("loss-free", "controller"),
     ("loss-free", "destination"),
@@ -52,7 +53,8 @@ class Round:
     wrong: tuple[str, ...]
     """What must not be."""
     suspicions: tuple[Suspicion, ...]
-    """What must not be unless its connection was over."""
+    """What must not be, unless what became of the connection explains it."""
+    outage: Outage | None
 
     @property
     def title(self) -> str:
@@ -83,15 +85,23 @@ async def run_round(bed: Bed, number: int, random: Random, forgotten: set[FiveTu
     asking = asyncio.create_task(
         _ask(bed, kind, source, destination, guarantee=guarantee, keep_at=keep_at)
     )
-    await accident.happen(bed, source, destination)
+    outage = await _happen(accident, bed, source, destination)
     refusal = await asking
     report, unsettled = await _settled(bed)
     settled_s = time.monotonic() - begun_s
     after = await _knowledge(bed)
     if accident.fault.forgets:
         forgotten.update(*before.values(), *after.values())
-    wrong = [*unsettled, *_doubled(before, after, source, destination, forgotten)]
-    suspicions = _shrunk(before, after, forgotten, time.time())
+    seen_at = time.time()
+    doubled = _doubled(before, after, source, destination, forgotten)
+    suspicions = [
+        Suspicion(doubt=doubt, flow=flow, seen_at=seen_at, what=f"{flow}: {what}")
+        for doubt, found in (
+            (Doubt.DOUBLED, doubled),
+            (Doubt.SHRUNK, _shrunk(before, after, forgotten)),
+        )
+        for flow, what in found
+    ]
     taken_over = (report or {}).get("taken_over")
     return Round(
         number=number,
@@ -107,9 +117,19 @@ async def run_round(bed: Bed, number: int, random: Random, forgotten: set[FiveTu
         moved=report["flows"]["moved"] if report else 0,
         lost_packets_at_most=taken_over["lost_packets_at_most"] if taken_over else None,
         settled_s=round(settled_s, 3),
-        wrong=tuple(wrong),
+        wrong=tuple(unsettled),
         suspicions=tuple(suspicions),
+        outage=outage,
     )
+
+
+async def _happen(accident: Accident, bed: Bed, source: str, destination: str) -> Outage | None:
+    """The accident; when an instance was not there, if one was not. Raises BedError."""
+    begin = time.time() + accident.delay_s
+    await accident.happen(bed, source, destination)
+    if not accident.fault.forgets:
+        return None
+    return Outage(begin - _UNREAD_S, time.time() + _UNREAD_S)
 
 
 async def _ask(bed: Bed, kind: str, source: str, destination: str, **how: str) -> str:
@@ -129,7 +149,7 @@ async def _settled(bed: Bed) -> tuple[dict[str, Any] | None, list[str]]:
         try:
             status, moves = await bed.northbound.status(), await bed.northbound.moves()
             engine = status["engine"]
-            under_way = [each["id"] for each in moves if each["state"] in _UNDER_WAY]
+            under_way = [each["id"] for each in moves if each["state"] in UNDER_WAY]
             down = [each["name"] for each in status["instances"] if not each["up"]]
             if not under_way and not engine["flows_under_way"] and not down:
                 held = engine["buffered_packets"]
@@ -160,26 +180,25 @@ def _doubled(
     source: str,
     destination: str,
     forgotten: Set[FiveTuple],
-) -> Iterator[str]:
+) -> Iterator[tuple[FiveTuple, str]]:
     """States that are in two places."""
     at_source, at_destination = after[source], after[destination]
     for flow in (at_source.keys() & at_destination.keys()) - forgotten:
         if not (at_source[flow].ended or at_destination[flow].ended):
             places = (f"{name} {_known(before, after, name, flow)}" for name in before)
-            yield f"{flow}: state on both instances: {'; '.join(places)}"
+            yield flow, f"state on both instances: {'; '.join(places)}"
 
 
 def _shrunk(
-    before: Knowledge, after: Knowledge, forgotten: Set[FiveTuple], seen_at: float
-) -> Iterator[Suspicion]:
+    before: Knowledge, after: Knowledge, forgotten: Set[FiveTuple]
+) -> Iterator[tuple[FiveTuple, str]]:
     """States that are smaller than they were, or gone, though nobody forgot them."""
     for name, flows in before.items():
         for flow in flows.keys() - forgotten:
             had = flows[flow].packets
             now = max(there[flow].packets if flow in there else 0 for there in after.values())
             if now < had:
-                what = f"{flow}: had {had} packets at {name}, has {now}"
-                yield Suspicion(flow=flow, seen_at=seen_at, what=what)
+                yield flow, f"had {had} packets at {name}, has {now}"
 
 
 def _known(before: Knowledge, after: Knowledge, name: str, flow: FiveTuple) -> str:

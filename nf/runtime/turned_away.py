@@ -7,7 +7,7 @@ from collections import OrderedDict
 from nf.southbound.flow import FiveTuple
 
 _MAX_FLOWS = 1 << 16
-_FORGOTTEN_AFTER_US = 60_000_000  # no state lives longer without a packet
+_FORGOTTEN_AFTER_US = 60_000_000  # an instance's default for a state without packets
 
 
 class TurnedAway:

@@ -45,11 +45,6 @@ class IdleTimeouts:
         """How many timers are held, those that no longer count among them."""
         return max(len(self._heap), len(self._latest))
 
-    @property
-    def next_due_ns(self) -> int | None:
-        """When an entry can expire at the earliest; none when no entry can."""
-        return self._heap[0].due_ns if self._heap else None
-
     def watch(self, state: TableState, entry: Entry, now_ns: int) -> None:
         """Sets the timer of an entry that was inserted, or whose timeout was changed."""
         if entry.idle_timeout_ns:
