@@ -1,0 +1,128 @@
+"""What is still to come when a move is over, or its controller: each once was forgotten.
+
+Run: pytest tests/unit/migration/test_migration_endings.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from instance_model import flow_of
+from migration_model import Model
+from test_migration_engine import FLOWS, options, running, until
+
+from controlplane.migration.errors import MoveError
+from controlplane.migration.journal import Journal, JournalError
+from controlplane.migration.options import Guarantee, KeepAt
+from controlplane.migration.outbox import Outbox
+from controlplane.migration.peers import Bucket, InstanceRule
+from controlplane.migration.report import MoveState
+from controlplane.migration.restore import restore_rules
+from controlplane.p4_constants import PACKET_OUT_MARKER, PACKET_OUT_RELEASE
+from controlplane.switch.errors import SwitchError
+from controlplane.switch.packets import PacketOut
+
+NEWCOMERS = [flow_of(number) for number in range(300, 320)]
+
+
+async def test_a_watch_that_waits_closes_nothing_that_the_next_move_has_opened() -> None:
+    async with Model(0, longest_delay=0) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        model.nf2.refuse_put = set(FLOWS)
+        failed = await engine.begin(options())
+        model.nf2.reading.clear()  # from now on markers to it are not read
+        await failed.moved.wait()
+        assert failed.state is MoveState.FAILED
+        await asyncio.sleep(0.05)  # it is watched now
+        model.nf2.refuse_put.clear()
+        again = await engine.begin(options())
+        await again.moved.wait()
+        model.nf2.reading.set()
+        await model.load(NEWCOMERS, 100)
+        await model.quiet()
+        model.check()
+        assert not model.nf2.closed
+        assert all(model.holder(flow) is model.nf2 for flow in NEWCOMERS)
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "keep_at"),
+    [
+        (Guarantee.ORDER_PRESERVING, KeepAt.CONTROLLER),
+        (Guarantee.LOSS_FREE, KeepAt.DESTINATION),
+    ],
+)
+async def test_a_stranded_flow_is_not_set_aside_for_ever(
+    guarantee: Guarantee, keep_at: KeepAt
+) -> None:
+    async with Model(0, longest_delay=3) as model, running(model) as engine:
+        flows = FLOWS[:3]
+        await model.load(flows, 30)
+        await model.quiet()
+        move = await engine.begin(options(guarantee=guarantee, keep_at=keep_at))
+        await until(lambda: len(model.switch.rules) == len(flows))
+        if keep_at is KeepAt.DESTINATION:
+            model.nf2.refuse_put = set(flows)
+            model.switch.refuse = set(flows)
+        else:
+            model.switch.unanswered = set(flows)
+        await move.moved.wait()
+        assert move.report().flows.stranded == len(flows)
+        assert not model.nf2.waiting
+
+
+async def test_buckets_that_were_given_back_without_an_answer_are_watched() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        model.nf2.refuse_put = set(FLOWS)
+        write = model.switch.write_buckets
+
+        async def silent(group: int, buckets: Mapping[int, Bucket]) -> None:
+            await write(group, buckets)
+            if Bucket(1, 2) in buckets.values():
+                raise MoveError("the switch has not answered")
+
+        model.switch.write_buckets = silent
+        failed = await engine.begin(options())
+        await failed.moved.wait()
+        assert failed.state is MoveState.FAILED
+        assert "given back" not in failed.reason
+        await until(lambda: set(model.switch.buckets.values()) == {Bucket(1)})
+        await until(lambda: not model.nf2.closed)
+
+
+def test_who_was_taken_over_from_sends_nothing_that_needs_no_entry(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "journal.sqlite")
+    first.claim()
+    first.flush()
+    Journal(tmp_path / "journal.sqlite").claim()
+    with pytest.raises(JournalError, match="another controller has taken over"):
+        first.flush()
+
+
+async def test_a_restore_that_was_interrupted_is_taken_up_again() -> None:
+    async with Model(3) as model:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        members = model.members.values()
+        model.switch.rules[FLOWS[0]] = InstanceRule(2)
+        model.switch.rules[FLOWS[1]] = InstanceRule(1)
+        assert await restore_rules(model.switch, members, {}) == len(FLOWS)
+        assert model.switch.rules == dict.fromkeys(FLOWS, InstanceRule(1))
+        model.switch.unanswered = {FLOWS[2]}
+        with pytest.raises(SwitchError, match="no answer") as silence:
+            await restore_rules(model.switch, members, {})
+        assert silence.value.is_unanswered
+
+
+async def test_packets_that_do_not_get_out_are_counted() -> None:
+    async with Model(0) as model:
+        outbox = Outbox(model.switch, 1 << 20)
+        for kind in (PACKET_OUT_RELEASE, PACKET_OUT_MARKER, PACKET_OUT_RELEASE):
+            outbox.add(PacketOut(kind, bytes(60), 1))
+        outbox.when_sent(lambda: None)
+        outbox.give_up()
+        assert outbox.lost == 2
