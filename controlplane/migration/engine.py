@@ -108,7 +108,6 @@ class Engine:
             outbox=outbox,
             buffer=memory.buffer,
             journal=memory.journal,
-            copies=memory.copies,
             barriers=Barriers(outbox, numbers, limits),
             numbers=numbers,
             limits=limits,

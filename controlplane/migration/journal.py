@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,12 @@ _SCHEMA = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_VERSION}",
 )
+_COPIES = (
+    "CREATE TABLE IF NOT EXISTS copies"
+    " (instance INTEGER, flow TEXT, since REAL NOT NULL, PRIMARY KEY (instance, flow))"
+    " WITHOUT ROWID"
+)
+_COPY_LIFETIME_S = 60.0  # an instance's default for a state without packets; a copy gets none
 _HOLDER = "CREATE TABLE IF NOT EXISTS holder (number INTEGER NOT NULL)"
 _HOLDER_BITS = 62
 _LOCK_TIMEOUT_S = 5.0
@@ -73,12 +80,17 @@ class Journal:
     Every method raises JournalError when the file cannot be read or written.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(
+        self, path: Path | None = None, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         """Opens or makes the file; without one all is forgotten when it is closed."""
         self._name = "the journal" if path is None else str(path)
         self._reached: dict[int, Stage] = {}
         self._ended: list[tuple[int]] = []
         self._holder: int | None = None
+        self._wall_clock = wall_clock
+        self._has_copies = True
+        """There may be some."""
         with self._errors():
             self._database = sqlite3.connect(
                 ":memory:" if path is None else path,
@@ -88,6 +100,7 @@ class Journal:
             self._prepare()
             self._run("PRAGMA journal_mode = WAL")
             self._run("PRAGMA synchronous = NORMAL")
+            self._run(_COPIES)
 
     def _prepare(self) -> None:
         application, version, tables = (
@@ -122,6 +135,7 @@ class Journal:
                 self._run("DELETE FROM holder")
                 self._holder = secrets.randbits(_HOLDER_BITS)
                 self._run("INSERT INTO holder VALUES (?)", (self._holder,))
+        self._has_copies = True
 
     def _check_holder(self) -> None:
         if self._holder is None:
@@ -216,6 +230,40 @@ class Journal:
         text = _BUCKETS.dump_json(dict(buckets)).decode()
         with self._transaction():
             self._run("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (group, text))
+
+    # --- copies that are left ------------------------------------------------------------
+
+    def leave_copies(self, instance: int, flows: Collection[FiveTuple]) -> None:
+        """An instance may have kept copies of the states of flows that live at another one.
+
+        They are to be deleted before it takes part in a move again: a state that is put on a
+        copy would be counted twice, and whoever lists it would take the flow for its own.
+        """
+        now_s = self._wall_clock()
+        rows = [(instance, json.dumps(flow), now_s) for flow in flows]
+        with self._transaction():
+            self._run("DELETE FROM copies WHERE since < ?", (now_s - _COPY_LIFETIME_S,))
+            self._database.executemany("INSERT OR REPLACE INTO copies VALUES (?, ?, ?)", rows)
+        self._has_copies = True
+
+    def forget_copies(self, instance: int, flows: Iterable[FiveTuple]) -> None:
+        """It has deleted them, if it had any."""
+        if not self._has_copies:
+            return
+        rows = [(instance, json.dumps(flow)) for flow in flows]
+        with self._transaction():
+            self._database.executemany("DELETE FROM copies WHERE instance = ? AND flow = ?", rows)
+            (count,) = self._run("SELECT count(*) FROM copies").fetchone()
+        self._has_copies = count > 0
+
+    def copies_at(self, instance: int) -> list[FiveTuple]:
+        """The flows of which an instance may have a copy still."""
+        since_s = self._wall_clock() - _COPY_LIFETIME_S
+        with self._sense(), self._errors():
+            rows = self._run(
+                "SELECT flow FROM copies WHERE instance = ? AND since >= ?", (instance, since_s)
+            )
+            return [FiveTuple(*json.loads(flow)) for (flow,) in rows.fetchall()]
 
     # --- what is read -------------------------------------------------------------------
 

@@ -272,17 +272,15 @@ class Move:
 
     async def _delete_copies(self, member: Member) -> None:
         """Deletes what an earlier move could not delete: it is no state of a flow any more."""
-        copies, now_s = self._services.copies, self._services.clock()
-        flows = copies.take(member.id, now_s)
+        flows = self._services.journal.copies_at(member.id)
         if not flows:
             return
         self._mover.control.southbound_calls += 1
         try:
             await member.southbound.delete_perflow(flows)
         except SouthboundError as error:
-            for flow in flows:
-                copies.add(member.id, flow, now_s)
             raise MoveError(f"copies of flows are left there: {error}", conflict=True) from None
+        self._services.journal.forget_copies(member.id, flows)
 
     async def abandon(self) -> None:
         """Ends what `prepare` has begun; there will be no move."""

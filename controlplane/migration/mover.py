@@ -201,8 +201,9 @@ class Mover:
                 lambda: not self._puts_pending, self._services.limits.import_timeout_s
             )
             await self._until(lambda: not self._deletes_pending and not self._set_asides.pending)
-            for record in self._puts_pending:  # one may yet arrive behind its delete
-                self._leaves_copy(self._destination, record)
+            if self._puts_pending:  # one may yet arrive behind its delete
+                left = [record.flow for record in self._puts_pending]
+                self._services.journal.leave_copies(self._destination.id, left)
             for helper in helpers:
                 helper.cancel()
 
@@ -450,23 +451,20 @@ class Mover:
             self.control.southbound_calls += 1
             event, reason = Event.DELETED, ""
             self._services.journal.flush()
+            flows = [record.flow for record in batch]
             try:
-                await instance.southbound.delete_perflow([record.flow for record in batch])
+                await instance.southbound.delete_perflow(flows)
             except SouthboundError as error:
                 event, reason = Event.NOT_DELETED, f"its copy may remain: {error}"
+                self._services.journal.leave_copies(instance.id, flows)
+            else:
+                self._services.journal.forget_copies(instance.id, flows)
             self._deletes_pending -= len(batch)
             for record in batch:
-                if event is Event.NOT_DELETED:
-                    self._leaves_copy(instance, record)
-                else:
-                    self._services.copies.discard(instance.id, record.flow)
                 self.dispatch(record, event, reason)
             self._changed.set()
 
         return delete
-
-    def _leaves_copy(self, instance: Member, record: FlowRecord) -> None:
-        self._services.copies.add(instance.id, record.flow, self._services.clock())
 
     async def _settle(self, batch: Sequence[FlowRecord]) -> None:
         came = await self._services.barriers.wait(self.control)

@@ -10,7 +10,6 @@ from typing import Protocol
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
-from controlplane.migration.copies import LeftCopies
 from controlplane.migration.events import EventLog
 from controlplane.migration.garbage import GarbagePause
 from controlplane.migration.journal import Journal
@@ -89,7 +88,6 @@ class Services:
     outbox: Outbox
     buffer: PacketBuffer
     journal: Journal
-    copies: LeftCopies
     barriers: Barriers
     numbers: Numbers
     limits: Limits

@@ -14,8 +14,10 @@ from instance_model import flow_of
 from migration_model import Model
 from test_migration_engine import FLOWS, options, running, until
 
+from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal, JournalError
+from controlplane.migration.memory import Memory
 from controlplane.migration.options import Guarantee, KeepAt
 from controlplane.migration.outbox import Outbox
 from controlplane.migration.peers import Bucket, InstanceRule
@@ -92,6 +94,40 @@ async def test_buckets_that_were_given_back_without_an_answer_are_watched() -> N
         assert "given back" not in failed.reason
         await until(lambda: set(model.switch.buckets.values()) == {Bucket(1)})
         await until(lambda: not model.nf2.closed)
+
+
+async def test_a_copy_is_remembered_by_whoever_comes_next() -> None:
+    journal = Journal()
+    async with Model(0) as model:
+        for flow in FLOWS:
+            model.send(flow)
+        await model.quiet()
+        async with running(model, memory=Memory(PacketBuffer(1000, 1 << 20), journal)) as engine:
+            model.nf1.refuse_delete = True
+            move = await engine.begin(options())
+            await move.moved.wait()
+            assert set(model.nf1.flows) == set(model.nf2.flows) == set(FLOWS)
+            model.nf1.refuse_delete = False
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        async with running(model, memory=Memory(PacketBuffer(1000, 1 << 20), journal)) as engine:
+            back = await engine.begin(options(source="nf2", destination="nf1"))
+            await back.moved.wait()
+            await model.quiet()
+            model.check()
+            assert set(model.nf1.flows) == set(FLOWS)
+            assert journal.copies_at(1) == []
+
+
+def test_a_copy_is_forgotten_when_it_cannot_live_any_more() -> None:
+    now_s = 1000.0
+    journal = Journal(wall_clock=lambda: now_s)
+    journal.leave_copies(1, FLOWS[:2])
+    journal.leave_copies(2, FLOWS[:1])
+    journal.forget_copies(1, FLOWS[1:])
+    assert (journal.copies_at(1), journal.copies_at(2)) == (FLOWS[:1], FLOWS[:1])
+    now_s += 61
+    assert journal.copies_at(1) == []
 
 
 def test_who_was_taken_over_from_sends_nothing_that_needs_no_entry(tmp_path: Path) -> None:
