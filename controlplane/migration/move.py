@@ -22,23 +22,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from controlplane.detection.registry import Rule
-from controlplane.migration.buckets import drained_by_others, owned, shared
+from controlplane.migration.buckets import drained_by_others
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.machine import Rules
-from controlplane.migration.marker import catch_up, close
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
-    Bucket,
     Detector,
     InstanceRule,
     Member,
@@ -60,6 +57,7 @@ from controlplane.migration.report import (
 )
 from controlplane.migration.services import Services
 from controlplane.migration.strategy import STRATEGIES, Takes
+from controlplane.migration.turning import Turning
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -67,8 +65,6 @@ _First = TypeVar("_First")
 _Second = TypeVar("_Second")
 
 logger = logging.getLogger(__name__)
-
-_TELL_S = 0.3
 
 
 class Move:
@@ -115,13 +111,17 @@ class Move:
             import_timeout_s=limits.import_timeout_s,
         )
         self._mover = Mover(number, source, destination, rules, services)
+        self._turning = Turning(
+            source,
+            destination,
+            options.buckets,
+            services,
+            self._mover.control,
+            lambda left: services.events.left(self.id, left),
+        )
         self._phases_ms: dict[str, float] = {}
         self._selected = 0
         self._active: int | None = None
-        self._turned: frozenset[int] = frozenset()
-        """The buckets that are given back if the move is undone."""
-        self._shared: frozenset[int] = frozenset()
-        """Those in which flows are left at the source."""
         self._cancelled = False
         self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
         self._drained_ms: float | None = None
@@ -358,14 +358,10 @@ class Move:
         await self._conclude()
 
     async def _finish(self) -> None:
-        buckets = await self._services.buckets.read(self.source.group)
-        self._turned = self._shared = shared(
-            buckets, self.destination.id, self.source.id, self.options.buckets
-        )
+        await self._turning.take_over()
         with self._timed("move"):
             await self._mover.finish()
-        if self._turned:
-            await self._close_source(self._turned)
+        await self._turning.close_source()
         self.reason = "an earlier controller ended while it was under way"
         await self._conclude()
 
@@ -379,7 +375,7 @@ class Move:
             first = next(r.state.reason for r in self._mover.records if r.state.reason)
             self.reason = f"{failed} of {counts.selected} flows were not moved: {first}"
         moves_none = self._strategy.takes is Takes.NONE
-        is_in_vain = not self._turned if moves_none else counts.moved + counts.absent == 0
+        is_in_vain = not self._turning.turned if moves_none else counts.moved + counts.absent == 0
         if (failed or self._taken_over) and (is_in_vain or not await self._alive(self.destination)):
             await self._undo(MoveState.FAILED)
             return
@@ -388,7 +384,7 @@ class Move:
         await self._sum_up()
         if await self._ends_cancelled():
             return
-        self.drain = self._drain(self.destination, self.source, self._shared)
+        self.drain = self._turning.watch_source()
         self._enter(MoveState.DRAINING)
 
     async def _sum_up(self) -> None:
@@ -425,27 +421,6 @@ class Move:
         in_scope = (flow for flow in flows if flow.flow.bucket in self.options.buckets)
         return self._strategy.choose(in_scope)
 
-    async def _close_source(self, numbers: Collection[int]) -> None:
-        await close(self.source, numbers, self._services, self._mover.control)
-
-    async def _catch_up(self, instance: Member) -> None:
-        await catch_up(instance, self._services, self._mover.control)
-
-    def _drain(
-        self, owner: Member, previous: Member, numbers: Collection[int], *, is_closed: bool = True
-    ) -> Drain:
-        services = self._services
-        return Drain(
-            services.buckets,
-            owner,
-            previous,
-            numbers,
-            services.limits.drain_interval_s,
-            partial(self._catch_up, previous),
-            is_closed=is_closed,
-            on_left=lambda left: services.events.left(self.id, left),
-        )
-
     async def _ends_cancelled(self) -> bool:
         """Ends the move if it has been cancelled."""
         if self._cancelled:
@@ -462,23 +437,7 @@ class Move:
 
     async def _turn(self) -> None:
         with self._timed("turn"):
-            async with self._services.buckets.turning:
-                await self._turn_buckets()
-
-    async def _turn_buckets(self) -> None:
-        control, keeper, group = self._mover.control, self._services.buckets, self.source.group
-        scope = self.options.buckets
-        turned = Bucket(self.destination.id, self.source.id)
-        mine = owned(await keeper.read(group), self.source.id, scope)
-        if mine:
-            control.southbound_calls += 1
-            await self.destination.southbound.set_no_new_state(False, mine)
-            control.writes += 1
-            control.updates += len(mine)
-            self._turned = mine
-            await keeper.write(group, dict.fromkeys(mine, turned))
-        self._shared = shared(await keeper.read(group), *turned, scope)
-        await self._close_source(self._shared)
+            await self._turning.turn()
 
     async def _undo(self, end: MoveState) -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.
@@ -486,46 +445,20 @@ class Move:
         New flows may have begun at the destination: they stay there. Buckets that are not
         given back are watched until the source has no flow of them, as in any other move.
         """
-        if self._turned:
-            self.drain = self._drain(self.destination, self.source, self._turned, is_closed=False)
-        if self._turned and await self._alive(self.source):
+        turned = self._turning.turned
+        if turned:
+            self.drain = self._turning.watch_source_anew()
+        if turned and await self._alive(self.source):
             self._enter(MoveState.UNDOING)
             with self._timed("undo"):
                 try:
-                    async with self._services.buckets.turning:
-                        await self._give_back()
+                    await self._turning.give_back()
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
                 else:
-                    self.drain = self._drain(
-                        self.source, self.destination, self._turned, is_closed=False
-                    )
+                    self.drain = self._turning.watch_destination()
         await self._sum_up()
         self._enter(end)
-
-    async def _give_back(self) -> None:
-        """Turns the buckets back. Raises MoveError and SouthboundError.
-
-        The destination takes no new flow any more before it is asked for those it has seen: a
-        packet may have been lost on its way to it, and the flow live at the source.
-        """
-        await self.source.southbound.set_no_new_state(False, self._turned)
-        back = dict.fromkeys(self._turned, Bucket(self.source.id, self.destination.id))
-        await self._tell_destination(no_new_state=True)
-        try:
-            await self._services.buckets.write(self.source.group, back)
-        except MoveError:
-            known = await self._services.buckets.read(self.source.group)
-            ends = self.source.id, self.destination.id
-            if shared(known, *ends, self._turned) != self._turned:
-                await self._tell_destination(no_new_state=False)
-                raise
-
-    async def _tell_destination(self, *, no_new_state: bool) -> None:
-        """Not for long: it may be why the move is undone."""
-        with suppress(SouthboundError, TimeoutError):
-            async with asyncio.timeout(_TELL_S):
-                await self.destination.southbound.set_no_new_state(no_new_state, self._turned)
 
     # --- afterwards -------------------------------------------------------------------
 

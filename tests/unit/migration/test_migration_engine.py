@@ -27,8 +27,8 @@ LIMITS = Limits(
     in_flight=8,
     write_batch=5,
     export_batch=4,
-    export_timeout_s=1.0,  # a busy machine does not run the model for a third of a second
-    import_timeout_s=1.0,
+    export_timeout_s=2.0,  # a busy machine does not run the model for a second
+    import_timeout_s=2.0,
     write_backoff_s=0.001,
     drain_interval_s=0.01,
 )

@@ -181,6 +181,7 @@ async def test_one_of_two_is_cancelled_and_the_other_goes_on(
         await model.quiet()
         model.check()
         nf3 = model.instances[2]
+        assert second.reason == ""
         assert {flow for flow in FLOWS if flow.bucket in second.options.buckets} >= set(nf3.flows)
         assert not any(flow.bucket in second.options.buckets for flow in model.nf1.flows)
         if first.state is MoveState.CANCELLED:
