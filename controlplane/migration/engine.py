@@ -19,6 +19,7 @@ from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
 from controlplane.migration.journal import JournalError
+from controlplane.migration.left_rules import LeftRules
 from controlplane.migration.marker import catch_up
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
@@ -27,13 +28,10 @@ from controlplane.migration.options import Guarantee, KeepAt, Limits, MoveOption
 from controlplane.migration.outbox import Outbox
 from controlplane.migration.peers import (
     Detector,
-    HoldRule,
     Member,
     Switch,
-    UpdateOutcome,
 )
 from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
-from controlplane.migration.restore import homes
 from controlplane.migration.services import Services
 from controlplane.migration.stragglers import follow_up
 from controlplane.migration.strategy import STRATEGIES, Takes
@@ -45,7 +43,7 @@ from controlplane.p4_constants import (
     PACKET_OUT_RELEASE,
 )
 from controlplane.switch.packets import PacketIn, PacketOut
-from nf.southbound.flow import ALL_BUCKETS, FiveTuple
+from nf.southbound.flow import ALL_BUCKETS
 from nf.southbound.inband import detoured
 
 _MAX_MOVES = 1000
@@ -123,7 +121,9 @@ class Engine:
         self._house_keeping = ControlCounts()
         self._unknown = 0
         self._bounced = 0
-        self._expired = 0
+        self._left_rules = LeftRules(
+            switch, list(members.values()), self._services, self._house_keeping
+        )
 
     # --- life -------------------------------------------------------------------------
 
@@ -142,10 +142,11 @@ class Engine:
                         ("rule writer", self._services.writer.run()),
                         ("outbox", self._services.outbox.run()),
                         ("packet-ins", self._take_packets()),
-                        ("idle rules", self._expire_rules()),
+                        ("idle rules", self._left_rules.expire()),
+                        ("orphans", self._left_rules.watch()),
                     )
                 ]
-                await self._drop_orphans()
+                await self._left_rules.let_go(self._services.writer.rules)
                 for move in taken_over:
                     self._spawn(tasks, move.finish(), move.id)
                 await self._resume_drains(tasks, taken_over)
@@ -381,7 +382,7 @@ class Engine:
             bounced_packets=self._bounced,
             lost_packets=services.outbox.lost,
             lost_barriers=services.barriers.lost,
-            expired_rules=self._expired,
+            expired_rules=self._left_rules.expired,
         )
 
     @property
@@ -399,6 +400,7 @@ class Engine:
                     found = services.registry.find(packet.migration)
                     if found is None:
                         self._count_unknown(packet)
+                        self._left_rules.one_shows()
                     else:
                         record, holder = found
                         holder.held(record, packet.payload)
@@ -441,39 +443,3 @@ class Engine:
         others = [each for each, group in groups.items() if group == groups.get(sender)]
         others = [each for each in others if each != sender]
         return others[0] if len(others) == 1 else None
-
-    # --- rules ------------------------------------------------------------------------
-
-    async def _expire_rules(self) -> None:
-        """Deletes rules that the switch says are idle, never of a flow under way."""
-        async for flow in self._switch.idle_rules():
-            if flow not in self._services.registry and flow in self._services.writer.rules:
-                self._services.writer.put(flow, None, self._house_keeping, self._expired_one)
-
-    def _expired_one(self, outcome: UpdateOutcome) -> None:
-        if outcome.reason:
-            logger.warning("an idle rule is not deleted: %s", outcome.reason)
-        else:
-            self._expired += 1
-
-    async def _drop_orphans(self) -> None:
-        """Lets go of flows that are held for a controller that is gone.
-
-        They were stranded there, perhaps for so long that the switch has forgotten where they
-        belong: the instances know. Without state a flow is nowhere, and loses its rule.
-        """
-        orphans: list[FiveTuple] = [
-            flow
-            for flow, rule in self._services.writer.rules.items()
-            if isinstance(rule, HoldRule) and flow not in self._services.registry
-        ]
-        if orphans:
-            logger.warning("%d flows were held by an earlier controller: let go", len(orphans))
-            known = await homes(self._members.values())
-            for flow in orphans:
-                rule, done = known.get(flow), self._expired_one if flow not in known else _ignore
-                self._services.writer.put(flow, rule, self._house_keeping, done)
-
-
-def _ignore(outcome: UpdateOutcome) -> None:
-    """The switch does not take it: then the flow stays as it is."""

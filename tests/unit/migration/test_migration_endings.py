@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from instance_model import flow_of
+from instance_model import flow_of, frame_of
 from migration_model import Model
 from test_migration_engine import FLOWS, options, running, until
 
@@ -20,7 +20,7 @@ from controlplane.migration.journal import Journal, JournalError
 from controlplane.migration.memory import Memory
 from controlplane.migration.options import Guarantee, KeepAt
 from controlplane.migration.outbox import Outbox
-from controlplane.migration.peers import Bucket, InstanceRule
+from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
 from controlplane.migration.report import MoveState
 from controlplane.migration.restore import restore_rules
 from controlplane.p4_constants import PACKET_OUT_MARKER, PACKET_OUT_RELEASE
@@ -117,6 +117,20 @@ async def test_a_copy_is_remembered_by_whoever_comes_next() -> None:
             model.check()
             assert set(model.nf1.flows) == set(FLOWS)
             assert journal.copies_at(1) == []
+
+
+async def test_a_flow_that_the_last_write_of_an_earlier_controller_holds_is_let_go() -> None:
+    """The switch has applied it late: this one had read the rules by then."""
+    async with Model(0) as model, running(model):
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        model.switch.rules.update(dict.fromkeys(FLOWS[:3], HoldRule(1 << 20)))
+        model.switch.hand_up(1 << 20, frame_of(FLOWS[0], 0))
+        homes = {flow: InstanceRule(1) for flow in FLOWS[:3]}
+        await until(lambda: model.switch.rules == homes)
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        model.check()
 
 
 def test_a_copy_is_forgotten_when_it_cannot_live_any_more() -> None:
