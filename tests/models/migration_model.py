@@ -63,6 +63,9 @@ class ModelSwitch:
         for instance in instances:
             instance.bounces = self.bounces  # one queue, in the order they were handed back
         self.hosts: asyncio.Queue[bytes] = asyncio.Queue()
+        self.rests = False
+        """Whether it takes a rest when nothing comes: other threads get nowhere beside a loop
+        that never does. Packets meet more often then."""
         self.refuse: set[FiveTuple] = set()
         """Flows whose rules are refused."""
         self.unanswered: set[FiveTuple] = set()
@@ -82,8 +85,8 @@ class ModelSwitch:
         """The pipeline: takes a packet from any of its inputs at random."""
         idle_turns = 0
         while True:
-            # Other threads get nowhere beside a loop that never rests.
-            await asyncio.sleep(0 if idle_turns < _RESTLESS_TURNS else _REST_S)
+            rests = self.rests and idle_turns >= _RESTLESS_TURNS
+            await asyncio.sleep(_REST_S if rests else 0)
             idle_turns += 1
             inputs = [
                 (queue, handle)

@@ -41,6 +41,7 @@ DEADLINE_S = 400  # with every allocation traced, on a busy machine
 async def ten_thousand() -> AsyncGenerator[tuple[Model, Engine]]:
     """A model with ten thousand flows at nf1, and an engine with the usual limits."""
     async with Model(0, longest_delay=0) as model:
+        model.switch.rests = True
         for flow in FLOWS:
             model.nf1.flows[flow] = [0]
             model.sent[flow] = 1
