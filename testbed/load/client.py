@@ -133,6 +133,7 @@ class Client:
     outcomes: Counter[str] = field(default_factory=Counter)
     _open: set[ClientConnection] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _is_ending: bool = False
 
     async def run(self, duration_s: float, stop: asyncio.Event, grace_s: float) -> None:
         """Opens flows for `duration_s` or until `stop`; then ends those still open."""
@@ -199,6 +200,8 @@ class Client:
         handle = transport.get_extra_info("socket")
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.patience_s * 1000))
         self._open.add(connection)
+        if self._is_ending:  # it was being connected when the others were cut
+            connection.cut()
         try:
             await connection.closed
         finally:
@@ -206,6 +209,7 @@ class Client:
 
     async def _wind_down(self, arrivals: asyncio.Task[None], grace_s: float) -> None:
         arrivals.cancel()
+        self._is_ending = True
         for connection in list(self._open):
             connection.cut()
         if self._tasks:
