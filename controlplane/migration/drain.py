@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from controlplane.migration.buckets import BucketKeeper, alone, shared
+from controlplane.migration.buckets import alone, shared
+from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
+from controlplane.migration.marker import catch_up
 from controlplane.migration.peers import Bucket, Member
+from controlplane.migration.services import Services
 from nf.southbound.client import SouthboundError
 
 _SAY_S = 0.5
@@ -26,20 +29,19 @@ class Drain:
 
     def __init__(
         self,
-        buckets: BucketKeeper,
         owner: Member,
         previous: Member,
         numbers: Collection[int],
-        interval_s: float,
-        catch_up: Callable[[], Awaitable[None]],
+        services: Services,
+        counts: ControlCounts,
         *,
         is_closed: bool = False,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
         """`numbers` are the buckets. `on_left` is told how many live flows are left.
 
-        `catch_up` returns when the previous owner has read all that it was sent. It is to take
-        no new flow of the buckets while it is watched: `is_closed` if it takes none already.
+        The previous owner is to take no new flow of the buckets while it is watched:
+        `is_closed` if it takes none already.
         """
         self.owner = owner
         self.previous = previous
@@ -49,10 +51,10 @@ class Drain:
         """Live flows when it was asked last."""
         self.superseded = False
         """Other moves have turned the buckets since."""
-        self._buckets = buckets
+        self._services = services
+        self._counts = counts
+        self._buckets = services.buckets
         self._numbers = frozenset(numbers)
-        self._interval_s = interval_s
-        self._catch_up = catch_up
         self._is_closed = is_closed
         self._on_left = on_left
 
@@ -73,7 +75,7 @@ class Drain:
                     complaint = str(error)
                     logger.warning("draining %s: %s", self.previous.name, complaint)
             try:
-                async with asyncio.timeout(self._interval_s):
+                async with asyncio.timeout(self._services.limits.drain_interval_s):
                     await changed.wait()
             except TimeoutError:
                 pass
@@ -113,7 +115,7 @@ class Drain:
             await self._say(self.previous, no_new_state=True, numbers=self._numbers)
             with suppress(SouthboundError):  # a move that failed may have left it closed
                 await self._say(self.owner, no_new_state=False, numbers=self._numbers)
-        await self._catch_up()
+        await catch_up(self.previous, self._services, self._counts)
         self._is_closed = True
         return True
 
@@ -123,7 +125,7 @@ class Drain:
         If it does not answer, whoever turns the buckets to it opens them.
         """
         try:
-            await self._catch_up()
+            await catch_up(self.previous, self._services, self._counts)
             async with self._buckets.turning:
                 known = await self._buckets.read(self.owner.group)
                 numbers = alone(known, self.owner.id, numbers)

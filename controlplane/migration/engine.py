@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 
 from controlplane.detection.registry import Rule
 from controlplane.migration.barriers import Barriers
@@ -20,7 +19,6 @@ from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
 from controlplane.migration.journal import JournalError
 from controlplane.migration.left_rules import LeftRules
-from controlplane.migration.marker import catch_up
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.numbers import Numbers
@@ -210,17 +208,13 @@ class Engine:
                     )
                 )
                 drain = Drain(
-                    self._services.buckets,
                     members[owner],
                     members[previous],
                     numbers,
-                    self._services.limits.drain_interval_s,
-                    partial(self._catch_up, members[previous]),
+                    self._services,
+                    self._house_keeping,
                 )
                 self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
-
-    async def _catch_up(self, instance: Member) -> None:
-        await catch_up(instance, self._services, self._house_keeping)
 
     async def _end_moves(self) -> None:
         under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]

@@ -84,7 +84,6 @@ class Mover:
         """The flows, in the order they are moved."""
         self.population: Counter[Phase] = Counter()
         """Flows in each phase."""
-        self._slots_taken = 0
         self._exporter = Exporter(source, services, self.control, self.dispatch)
         self._set_asides = SetAsides(
             destination,
@@ -254,7 +253,6 @@ class Mover:
             self._services.events.flow(self._name, record.flow, phase.value, record.state.reason)
             self.population[before] -= 1
             self.population[phase] += 1
-            self._slots_taken += (phase in _TAKES_SLOT) - (before in _TAKES_SLOT)
             if phase in ENDS:
                 record.chunk = None
                 if phase is Phase.MOVED:
@@ -279,9 +277,9 @@ class Mover:
         for number, record in enumerate(self.records):
             if self._cancel_reason is not None:
                 return
-            if self._slots_taken >= slots:
+            if self._slots_taken() >= slots:
                 await self._until(
-                    lambda: self._cancel_reason is not None or self._slots_taken < slots
+                    lambda: self._cancel_reason is not None or self._slots_taken() < slots
                 )
             if record.state.phase is Phase.WAITING:
                 self.dispatch(record, Event.START)
@@ -330,6 +328,9 @@ class Mover:
 
     def _any_in(self, phases: frozenset[Phase]) -> bool:
         return any(self.population[phase] for phase in phases)
+
+    def _slots_taken(self) -> int:
+        return sum(self.population[phase] for phase in _TAKES_SLOT)
 
     def _ended(self) -> int:
         return sum(self.population[phase] for phase in ENDS)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from functools import partial
 
 from controlplane.migration.buckets import owned, shared
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
-from controlplane.migration.marker import catch_up, close
+from controlplane.migration.marker import close
 from controlplane.migration.peers import Bucket, Member
 from controlplane.migration.services import Services
 from nf.southbound.client import SouthboundError
@@ -116,12 +115,11 @@ class Turning:
         self, owner: Member, previous: Member, numbers: Collection[int], *, is_closed: bool
     ) -> Drain:
         return Drain(
-            self._services.buckets,
             owner,
             previous,
             numbers,
-            self._services.limits.drain_interval_s,
-            partial(catch_up, previous, self._services, self._counts),
+            self._services,
+            self._counts,
             is_closed=is_closed,
             on_left=self._on_left,
         )
