@@ -30,6 +30,7 @@ header packet_in_t {
     port_t ingress_port;
     bit<7> pad;
     migration_t migration;
+    bit<32> sequence;     // one more than that of the packet_in before it
 }
 
 @controller_header("packet_out")

@@ -29,6 +29,7 @@ control UhaulIngress(
     Timers() timers;
     PacketOut() from_controller;
     PacketIn() to_controller;
+    PacketInSequence() sequence;
     Arp() arp;
     FlowKey() flow_key;
     FromInstance() from_instance;
@@ -134,6 +135,9 @@ control UhaulIngress(
                     drop(DROP_NO_ROUTE);
                 }
             }
+        }
+        if (hdr.packet_in.isValid()) {
+            sequence.apply(hdr);
         }
     }
 }

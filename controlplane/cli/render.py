@@ -204,6 +204,9 @@ def report(view: MoveReport) -> RenderableType:
         f"{buffer.packets:,} packets, {size(buffer.bytes)}; "
         f"peak {buffer.peak_packets:,}, {size(buffer.peak_bytes)}; late {buffer.late_packets:,}",
     )
+    if buffer.lost_packets:
+        lost = f"{buffer.lost_packets:,} packets, between the switch and the controller"
+        facts.add_row("lost", Text(lost, style="red"))
     control = view.control
     facts.add_row(
         "control",

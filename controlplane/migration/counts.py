@@ -42,6 +42,8 @@ class BufferCounts:
     """Packets that came when the rule that ended the hold was already written."""
     passed_packets: int = 0
     """Packets sent on at once, late ones included."""
+    lost_packets: int = 0
+    """Packets that the switch sent to the controller meanwhile, and that did not arrive."""
 
     def keep(self, size: int) -> None:
         """A packet of `size` bytes waits."""

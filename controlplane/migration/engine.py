@@ -67,6 +67,8 @@ class EngineStatus:
     """Refused by the owner of their bucket."""
     lost_packets: int
     """Not taken by the switch."""
+    lost_packet_ins: int
+    """Sent by the switch, but lost on the way to the controller."""
     lost_barriers: int
     expired_rules: int
     """Deleted because they were idle."""
@@ -119,6 +121,7 @@ class Engine:
         self._house_keeping = ControlCounts()
         self._unknown = 0
         self._bounced = 0
+        self._lost_packet_ins = 0
         self._left_rules = LeftRules(
             switch, list(members.values()), self._services, self._house_keeping
         )
@@ -375,6 +378,7 @@ class Engine:
             unknown_packets=self._unknown,
             bounced_packets=self._bounced,
             lost_packets=services.outbox.lost,
+            lost_packet_ins=self._lost_packet_ins,
             lost_barriers=services.barriers.lost,
             expired_rules=self._left_rules.expired,
         )
@@ -389,6 +393,8 @@ class Engine:
     async def _take_packets(self) -> None:
         services = self._services
         async for packet in self._switch.packet_ins():
+            if packet.lost_before:
+                self._count_lost(packet.lost_before)
             match packet.reason:
                 case reason if reason == PACKET_IN_HOLD:
                     found = services.registry.find(packet.migration)
@@ -406,6 +412,18 @@ class Engine:
                     await services.outbox.room()
                 case _:
                     self._count_unknown(packet)
+
+    def _count_lost(self, packets: int) -> None:
+        """Packets have not come: of which flow is not known, for only they could tell."""
+        self._lost_packet_ins += packets
+        under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]
+        for move in under_way:
+            move.lose(packets)
+        logger.warning(
+            "%d packets were lost on the way from the switch, while under way: %s",
+            packets,
+            ", ".join(move.id for move in under_way) or "no move",
+        )
 
     def _count_unknown(self, packet: PacketIn) -> None:
         self._unknown += 1

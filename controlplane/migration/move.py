@@ -160,6 +160,10 @@ class Move:
         self.reason = reason
         self._mover.cancel(reason)
 
+    def lose(self, packets: int) -> None:
+        """Packets that the switch sent while flows were held have not arrived."""
+        self._mover.buffer.lost_packets += packets
+
     def outcomes(self) -> Counter[Outcome]:
         """Its flows by what has become of them."""
         if self._summary is not None:

@@ -145,6 +145,9 @@ class BufferReport(_Frozen):
     """Came when the rule that ended the hold was already written."""
     passed_packets: int
     """Sent on at once, late ones included."""
+    lost_packets: int
+    """Lost on the way from the switch, which had more to send than that way carries. Where
+    several moves hold flows at the time, it is not known of which: each counts them."""
 
 
 class ControlReport(_Frozen):
@@ -298,6 +301,7 @@ def buffer_report(counts: BufferCounts) -> BufferReport:
         peak_bytes=counts.peak_bytes,
         late_packets=counts.late_packets,
         passed_packets=counts.passed_packets,
+        lost_packets=counts.lost_packets,
     )
 
 

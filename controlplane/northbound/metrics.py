@@ -45,6 +45,11 @@ class EngineCollector(Collector):
             "uhaul_lost_packets", "Packets the switch did not take", value=status.lost_packets
         )
         yield CounterMetricFamily(
+            "uhaul_lost_packet_ins",
+            "Packets lost on the way from the switch",
+            value=status.lost_packet_ins,
+        )
+        yield CounterMetricFamily(
             "uhaul_expired_rules", "Rules deleted because idle", value=status.expired_rules
         )
         yield from self._moves(engine)

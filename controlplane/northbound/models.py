@@ -132,6 +132,7 @@ class EngineView(_Frozen):
     unknown_packets: int
     bounced_packets: int
     lost_packets: int
+    lost_packet_ins: int
     lost_barriers: int
     expired_rules: int
 

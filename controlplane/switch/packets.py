@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-PACKET_IN_FIELDS = ("reason", "instance", "ingress_port", "pad", "migration")
+PACKET_IN_FIELDS = ("reason", "instance", "ingress_port", "pad", "migration", "sequence")
 PACKET_OUT_FIELDS = ("kind", "instance", "egress_port", "pad", "migration")
 
 
@@ -20,6 +20,9 @@ class PacketIn(NamedTuple):
     """Number of the migration that holds the flow, or of the barrier."""
     payload: bytes
     """The frame."""
+    lost_before: int = 0
+    """Packets that the switch has sent between the one before it and this one, and that did
+    not arrive."""
 
 
 class PacketOut(NamedTuple):

@@ -205,14 +205,14 @@ class Program:
             metadata.value = _bitstring(value)
         return message
 
-    def decode_packet(self, message: p4r.PacketIn) -> PacketIn:
-        """A packet_in."""
+    def decode_packet(self, message: p4r.PacketIn) -> tuple[PacketIn, int]:
+        """A packet_in, and its number in the sequence of all that the switch has sent."""
         values = [0] * len(PACKET_IN_FIELDS)
         positions = self._packet_in_positions
         for metadata in message.metadata:
             values[positions[metadata.metadata_id]] = int.from_bytes(metadata.value)
-        reason, instance, ingress_port, _, migration = values
-        return PacketIn(reason, instance, ingress_port, migration, message.payload)
+        reason, instance, ingress_port, _, migration, sequence = values
+        return PacketIn(reason, instance, ingress_port, migration, message.payload), sequence
 
     # --- what is expected of the program ----------------------------------------------
 

@@ -21,6 +21,7 @@ from controlplane.switch.rpc import translated
 _PACKET_INS = 1 << 16
 _IDLE_ENTRIES = 1 << 16
 _ARBITRATION_ATTEMPTS = 3
+_SEQUENCE_BITS = 32
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class SwitchStream:
         self._sending = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._error: SwitchError | None = None
+        self._last: int | None = None  # sequence number of the last packet_in
         self.refused_packet_outs = 0
         """Packets to the switch that it said it could not take."""
 
@@ -110,7 +112,8 @@ class SwitchStream:
     async def _take(self, message: p4r.StreamMessageResponse) -> None:
         match message.WhichOneof("update"):
             case "packet":
-                await self._packets.put(self._program.decode_packet(message.packet))
+                packet, number = self._program.decode_packet(message.packet)
+                await self._packets.put(self._in_sequence(packet, number))
             case "idle_timeout_notification":
                 for each in message.idle_timeout_notification.table_entry:
                     entry = self._program.decode_entry(each)
@@ -128,6 +131,12 @@ class SwitchStream:
                 logger.error("the switch refused a packet: %s", message.error.message)
             case other:
                 logger.warning("the switch sent an unexpected %s", other)
+
+    def _in_sequence(self, packet: PacketIn, number: int) -> PacketIn:
+        """The packet, with how many were lost before it; before the first, nobody can tell."""
+        lost = 0 if self._last is None else (number - self._last - 1) % (1 << _SEQUENCE_BITS)
+        self._last = number
+        return packet._replace(lost_before=lost) if lost else packet
 
     def _break_off(self, error: SwitchError) -> None:
         if self._error is None:

@@ -56,4 +56,19 @@ control PacketIn(
     }
 }
 
+// Numbers what goes to the controller: a gap tells it how many packets were lost on the way.
+control PacketInSequence(inout headers_t hdr) {
+    register<bit<32>>(1) packet_ins;
+
+    apply {
+        @atomic {
+            bit<32> sent;
+            packet_ins.read(sent, 0);
+            sent = sent + 1;
+            packet_ins.write(0, sent);
+            hdr.packet_in.sequence = sent;
+        }
+    }
+}
+
 #endif

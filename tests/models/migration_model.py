@@ -80,6 +80,11 @@ class ModelSwitch:
         self._idle: asyncio.Queue[FiveTuple] = asyncio.Queue()
         self._has_controller = True
         self.loses_barriers = False
+        self.loses_every = 0
+        """Of the packets that are held, one in so many does not get to the controller."""
+        self.lost = 0
+        """Packets that did not."""
+        self._gap = 0
 
     async def run(self) -> None:
         """The pipeline: takes a packet from any of its inputs at random."""
@@ -141,8 +146,7 @@ class ModelSwitch:
         if isinstance(rule, HoldRule):
             self.held += 1
             if self._has_controller:
-                packet = PacketIn(PACKET_IN_HOLD, 0, 1, rule.migration, frame)
-                self._to_controller.put_nowait(packet)
+                self._hold(rule.migration, frame)
             return
         if isinstance(rule, InstanceRule):
             instance = rule.instance
@@ -153,6 +157,15 @@ class ModelSwitch:
                 instance = bucket.previous
         self.seen.add((flow, instance))
         self.instances[instance].port.put_nowait(frame)
+
+    def _hold(self, migration: int, frame: bytes) -> None:
+        if self.loses_every and self.held % self.loses_every == 0:
+            self.lost += 1
+            self._gap += 1
+            return
+        packet = PacketIn(PACKET_IN_HOLD, 0, 1, migration, frame, lost_before=self._gap)
+        self._gap = 0
+        self._to_controller.put_nowait(packet)
 
     def _bounced(self, bounce: tuple[int, bytes]) -> None:
         sender, frame = bounce
@@ -169,8 +182,16 @@ class ModelSwitch:
             return
         if packet.kind == PACKET_OUT_BARRIER:
             self._to_controller.put_nowait(
-                PacketIn(PACKET_IN_BARRIER, 0, CPU_PORT, packet.migration, packet.payload)
+                PacketIn(
+                    PACKET_IN_BARRIER,
+                    0,
+                    CPU_PORT,
+                    packet.migration,
+                    packet.payload,
+                    lost_before=self._gap,
+                )
             )
+            self._gap = 0
             return
         instance = self.instances[packet.instance]
         if packet.kind != PACKET_OUT_MARKER:

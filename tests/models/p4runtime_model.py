@@ -53,11 +53,15 @@ class SwitchModel:
     )
     """Messages to the controller; None ends the stream."""
 
+    packet_ins: int = 0
+    """Sequence number of the last packet to the controller."""
+
     def packet_in(self, payload: bytes, *values: int) -> None:
-        """Sends a packet to the controller; `values` are those of its header's fields."""
+        """Sends a packet to the controller; `values` are those of its header's other fields."""
+        self.packet_ins = (self.packet_ins + 1) % (1 << 32)
         metadata = [
             p4r.PacketMetadata(metadata_id=number, value=value.to_bytes(4, "big").lstrip(b"\0"))
-            for number, value in enumerate(values, 1)
+            for number, value in enumerate((*values, self.packet_ins), 1)
         ]
         packet = p4r.PacketIn(payload=payload, metadata=metadata)
         self.stream_out.put_nowait(p4r.StreamMessageResponse(packet=packet))

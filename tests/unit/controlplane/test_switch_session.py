@@ -143,6 +143,18 @@ async def test_packets_in_both_directions(tmp_path: Path) -> None:
         ] == [(b"one", [1, 2, 0, 0, 0]), (b"two", [0, 0, 300, 0, 9])]
 
 
+async def test_packets_that_were_lost_on_the_way_are_counted(tmp_path: Path) -> None:
+    model = SwitchModel(packet_ins=(1 << 32) - 3)  # the sequence begins anew
+    async with opened(model, tmp_path) as switch:
+        packets = switch.packet_ins()
+        lost: list[int] = []
+        for missing in (5, 0, 2, 0, 300):
+            model.packet_ins += missing
+            model.packet_in(b"frame", p4_constants.PACKET_IN_HOLD, 0, 7, 0, 1)
+            lost.append((await anext(packets)).lost_before)
+        assert lost == [0, 0, 2, 0, 300]  # before the first, nobody can tell
+
+
 async def test_no_packet_is_dropped_however_slowly_they_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,22 @@ async def test_move_is_loss_free_under_load(
         assert engine.status().unknown_packets == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_packets_that_are_lost_on_the_way_are_reported(seed: int) -> None:
+    async with Model(seed) as model, running(model) as engine:
+        model.switch.loses_every = 3
+        await model.load(FLOWS, 100)
+        load = asyncio.create_task(model.load(FLOWS, 1500))
+        move = await engine.begin(options(parallelize=False))
+        await move.moved.wait()
+        await load
+        await model.quiet()
+        buffer = move.report().buffer
+        assert buffer.lost_packets == model.switch.lost > 0
+        assert buffer.packets + buffer.passed_packets + buffer.lost_packets == model.switch.held
+        assert engine.status().lost_packet_ins == model.switch.lost
+
+
 @pytest.mark.parametrize(("keep_at", "guarantee"), WAITING[1:])
 @pytest.mark.parametrize("early_release", [True, False])
 @pytest.mark.parametrize("seed", range(12))
