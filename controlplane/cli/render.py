@@ -204,9 +204,13 @@ def report(view: MoveReport) -> RenderableType:
         f"{buffer.packets:,} packets, {size(buffer.bytes)}; "
         f"peak {buffer.peak_packets:,}, {size(buffer.peak_bytes)}; late {buffer.late_packets:,}",
     )
-    if buffer.lost_packets:
-        lost = f"{buffer.lost_packets:,} packets, between the switch and the controller"
-        facts.add_row("lost", Text(lost, style="red"))
+    for lost, where in (
+        (buffer.lost_packets, "between the switch and the controller"),
+        (view.ports.source_lost, f"by {view.source}, which could not read them in time"),
+        (view.ports.destination_lost, f"by {view.destination}, which could not read them in time"),
+    ):
+        if lost:
+            facts.add_row("lost", Text(f"{lost:,} packets {where}", style="red"))
     control = view.control
     facts.add_row(
         "control",

@@ -29,20 +29,13 @@ from controlplane.migration.peers import (
     Member,
     Switch,
 )
+from controlplane.migration.reception import Reception
 from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
 from controlplane.migration.services import Services
 from controlplane.migration.stragglers import follow_up
 from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.migration.writer import RuleWriter
-from controlplane.p4_constants import (
-    PACKET_IN_BARRIER,
-    PACKET_IN_BOUNCE,
-    PACKET_IN_HOLD,
-    PACKET_OUT_RELEASE,
-)
-from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.flow import ALL_BUCKETS
-from nf.southbound.inband import detoured
 
 _MAX_MOVES = 1000
 _MAX_FLOWS_REMEMBERED = 1 << 17  # of all moves together, one by one
@@ -119,11 +112,11 @@ class Engine:
         self.ready = asyncio.Event()
         """Set when moves can be begun."""
         self._house_keeping = ControlCounts()
-        self._unknown = 0
-        self._bounced = 0
-        self._lost_packet_ins = 0
         self._left_rules = LeftRules(
             switch, list(members.values()), self._services, self._house_keeping
+        )
+        self._reception = Reception(
+            switch, tuple(members.values()), self._services, self._left_rules, self._moves
         )
 
     # --- life -------------------------------------------------------------------------
@@ -142,7 +135,7 @@ class Engine:
                     for name, work in (
                         ("rule writer", self._services.writer.run()),
                         ("outbox", self._services.outbox.run()),
-                        ("packet-ins", self._take_packets()),
+                        ("packet-ins", self._reception.run()),
                         ("idle rules", self._left_rules.expire()),
                         ("orphans", self._left_rules.watch()),
                     )
@@ -375,10 +368,10 @@ class Engine:
             buffered_bytes=services.buffer.bytes,
             max_packets=services.buffer.max_packets,
             max_bytes=services.buffer.max_bytes,
-            unknown_packets=self._unknown,
-            bounced_packets=self._bounced,
+            unknown_packets=self._reception.unknown,
+            bounced_packets=self._reception.bounced,
             lost_packets=services.outbox.lost,
-            lost_packet_ins=self._lost_packet_ins,
+            lost_packet_ins=self._reception.lost,
             lost_barriers=services.barriers.lost,
             expired_rules=self._left_rules.expired,
         )
@@ -387,71 +380,3 @@ class Engine:
     def events(self) -> EventLog:
         """What happens."""
         return self._services.events
-
-    # --- packets ----------------------------------------------------------------------
-
-    async def _take_packets(self) -> None:
-        services = self._services
-        async for packet in self._switch.packet_ins():
-            if packet.lost_before:
-                self._count_lost(packet.lost_before)
-            match packet.reason:
-                case reason if reason == PACKET_IN_HOLD:
-                    found = services.registry.find(packet.migration)
-                    if found is None:
-                        self._count_unknown(packet)
-                        self._left_rules.one_shows()
-                    else:
-                        record, holder = found
-                        holder.held(record, packet.payload)
-                        await services.outbox.room()
-                case reason if reason == PACKET_IN_BARRIER:
-                    services.barriers.arrived(packet.migration)
-                case reason if reason == PACKET_IN_BOUNCE:
-                    self._take_bounce(packet)
-                    await services.outbox.room()
-                case _:
-                    self._count_unknown(packet)
-
-    def _count_lost(self, packets: int) -> None:
-        """Packets have not come: of which flow is not known, for only they could tell."""
-        self._lost_packet_ins += packets
-        under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]
-        for move in under_way:
-            move.lose(packets)
-        logger.warning(
-            "%d packets were lost on the way from the switch, while under way: %s",
-            packets,
-            ", ".join(move.id for move in under_way) or "no move",
-        )
-
-    def _count_unknown(self, packet: PacketIn) -> None:
-        self._unknown += 1
-        if self._unknown.bit_count() == 1:  # at 1, 2, 4, 8, …
-            logger.warning(
-                "%d packets dropped that belong to no move, last with number %d",
-                self._unknown,
-                packet.migration,
-            )
-
-    def _take_bounce(self, packet: PacketIn) -> None:
-        """The owner of its bucket has handed a packet back: it goes where that one's flows go."""
-        self._bounced += 1
-        home = self._home_of_bounced(packet.instance)
-        if home is None:
-            logger.warning("instance %d refuses a flow of its own bucket: dropped", packet.instance)
-            return
-        frame = detoured(packet.payload)
-        self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, frame, home))
-
-    def _home_of_bounced(self, sender: int) -> int | None:
-        """The instance that the sender's flows went to last, or the only one there is."""
-        for move in reversed(self._moves.values()):
-            if move.source.id == sender:
-                return move.destination.id
-            if move.destination.id == sender and move.gives_back:
-                return move.source.id
-        groups = {member.id: member.group for member in self._members.values()}
-        others = [each for each, group in groups.items() if group == groups.get(sender)]
-        others = [each for each in others if each != sender]
-        return others[0] if len(others) == 1 else None

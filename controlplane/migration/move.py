@@ -41,22 +41,26 @@ from controlplane.migration.peers import (
     Member,
     RuledPackets,
 )
+from controlplane.migration.port_watch import PortWatch
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
     DrainReport,
-    FlowsSummary,
     MoveReport,
     MoveState,
     OperationPhases,
+    PortsReport,
     TakenOver,
+)
+from controlplane.migration.services import Services
+from controlplane.migration.strategy import STRATEGIES, Takes
+from controlplane.migration.summary import (
+    FlowsSummary,
     buffer_report,
     control_report,
     flow_counts,
     flow_phases,
     flow_report,
 )
-from controlplane.migration.services import Services
-from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.migration.turning import Turning
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
@@ -111,6 +115,7 @@ class Move:
             import_timeout_s=limits.import_timeout_s,
         )
         self._mover = Mover(number, source, destination, rules, services)
+        self._ports = PortWatch((source, destination), self._mover.control)
         self._turning = Turning(
             source,
             destination,
@@ -216,9 +221,14 @@ class Move:
             flows=counts,
             phases_ms=OperationPhases(**self._phases_ms),
             flow_phases_ms=summary.phases if summary else flow_phases(()),
-            loop_blocked_ms=round(self._loop_watch.longest_s * 1e3, 4),
+            loop_blocked_ms=round(self._loop_watch.longest_busy_s * 1e3, 4),
+            loop_late_ms=round(self._loop_watch.longest_late_s * 1e3, 4),
             buffer=buffer_report(self._mover.buffer),
             control=control_report(self._mover.control),
+            ports=PortsReport(
+                source_lost=self._ports.lost(self.source),
+                destination_lost=self._ports.lost(self.destination),
+            ),
             drain=self._drain_report(),
             stragglers=self.stragglers.id if self.stragglers else None,
             taken_over=self._taken_over,
@@ -244,10 +254,11 @@ class Move:
             control = self._mover.control
             control.southbound_calls += 2
             try:
-                source, destination, buckets = await asyncio.gather(
+                source, destination, buckets, _ = await asyncio.gather(
                     self.source.southbound.get_info(),
                     self.destination.southbound.get_info(),
                     self._services.buckets.read(self.source.group),
+                    self._ports.begin(),
                 )
             except SouthboundError as error:
                 raise MoveError(str(error), conflict=True) from None
@@ -393,6 +404,7 @@ class Move:
 
     async def _sum_up(self) -> None:
         """No flow is under way any more: what has become of them all."""
+        await self._ports.end()
         self._summary = await asyncio.to_thread(
             FlowsSummary.of, self._mover.records, self._selected, self._active
         )

@@ -6,20 +6,15 @@ Durations are in milliseconds. Times inside a move are offsets from its beginnin
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from controlplane.detection.choice import Choice
-from controlplane.migration.counts import BufferCounts, ControlCounts
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Scope
-from controlplane.migration.phases import Phase
-from controlplane.migration.record import FlowRecord, Outcome
+from controlplane.migration.record import Outcome
 
 
 class MoveState(StrEnum):
@@ -162,6 +157,16 @@ class ControlReport(_Frozen):
     chunk_bytes: int
 
 
+class PortsReport(_Frozen):
+    """Packets that the instances lost meanwhile, being slower than they came.
+
+    None until the flows have moved, and where an instance does not say.
+    """
+
+    source_lost: int | None
+    destination_lost: int | None
+
+
 class DrainReport(_Frozen):
     """The mice left at the source."""
 
@@ -243,9 +248,12 @@ class MoveReport(_Frozen):
     flow_phases_ms: FlowPhases
     """When no flow is under way any more."""
     loop_blocked_ms: float = 0.0
-    """The longest time for which the controller could do nothing else meanwhile."""
+    """The longest time of its processor for which the controller did one thing only."""
+    loop_late_ms: float = 0.0
+    """The longest time for which it came to nothing else, whoever had the processor."""
     buffer: BufferReport
     control: ControlReport
+    ports: PortsReport
     drain: DrainReport | None = None
     stragglers: str | None = None
     """The move that takes what was left, where it was asked for and anything was."""
@@ -253,176 +261,3 @@ class MoveReport(_Frozen):
     """Where an earlier controller began it."""
     timeline: tuple[FlowReport, ...] | None = None
     """Every flow, where it was asked for, and the move was not long ago."""
-
-
-@dataclass(frozen=True)
-class FlowsSummary:
-    """The flows of a move that is over, all together."""
-
-    counts: FlowCounts
-    phases: FlowPhases
-    outcomes: Counter[Outcome]
-    last_delete_s: float | None
-    """Monotonic; None where nothing was deleted."""
-
-    @classmethod
-    def of(cls, records: Sequence[FlowRecord], selected: int, active: int | None) -> Self:
-        """Takes a tenth of a second for ten thousand flows: not for the event loop."""
-        return cls(
-            flow_counts(records, selected, active),
-            flow_phases(records),
-            Counter(record.outcome for record in records),
-            max(filter(None, map(deleted_s, records)), default=None),
-        )
-
-
-def flow_counts(records: Sequence[FlowRecord], selected: int, active: int | None) -> FlowCounts:
-    """Flows by outcome."""
-    outcomes = [record.outcome for record in records]
-    return FlowCounts(
-        active=active,
-        selected=selected,
-        moved=outcomes.count(Outcome.MOVED),
-        absent=outcomes.count(Outcome.ABSENT),
-        rolled_back=outcomes.count(Outcome.ROLLED_BACK),
-        stranded=outcomes.count(Outcome.STRANDED),
-        under_way=outcomes.count(Outcome.UNDER_WAY),
-    )
-
-
-def buffer_report(counts: BufferCounts) -> BufferReport:
-    """The buffer's counts."""
-    return BufferReport(
-        packets=counts.packets,
-        bytes=counts.bytes,
-        now_packets=counts.now_packets,
-        now_bytes=counts.now_bytes,
-        peak_packets=counts.peak_packets,
-        peak_bytes=counts.peak_bytes,
-        late_packets=counts.late_packets,
-        passed_packets=counts.passed_packets,
-        lost_packets=counts.lost_packets,
-    )
-
-
-def control_report(counts: ControlCounts) -> ControlReport:
-    """The control messages."""
-    return ControlReport(
-        writes=counts.writes,
-        updates=counts.updates,
-        packet_ins=counts.packet_ins,
-        packet_outs=counts.packet_outs,
-        southbound_calls=counts.southbound_calls,
-        chunks=counts.chunks,
-        chunk_bytes=counts.chunk_bytes,
-    )
-
-
-def _first_s(record: FlowRecord, *phases: Phase) -> float | None:
-    """When the first of these phases was entered that was entered at all."""
-    return next((record.entered_s[phase] for phase in phases if phase in record.entered_s), None)
-
-
-def _imported_s(record: FlowRecord) -> float | None:
-    return _first_s(record, Phase.IMPORTED, Phase.STEERING, Phase.ADMITTING)
-
-
-def _steered_s(record: FlowRecord) -> float | None:
-    if Phase.STEERING not in record.entered_s:
-        return None
-    if record.state.rules.aside:
-        return _first_s(record, Phase.SETTLING)
-    return _first_s(record, Phase.DELETING, Phase.SETTLING, Phase.MOVED)
-
-
-def _admitted_s(record: FlowRecord) -> float | None:
-    if Phase.ADMITTING not in record.entered_s:
-        return None
-    return _first_s(record, Phase.DELETING, Phase.MOVED)
-
-
-def _free_s(record: FlowRecord) -> float | None:
-    """When the flow's packets no longer waited."""
-    if record.state.rules.aside:
-        return _admitted_s(record)
-    return record.released_s or None
-
-
-def _lasted(
-    records: Sequence[FlowRecord],
-    first: Callable[[FlowRecord], float | None],
-    then: Callable[[FlowRecord], float | None],
-) -> Percentiles | None:
-    times = [(first(record), then(record)) for record in records]
-    return Percentiles.of(
-        [(then_s - first_s) * 1e3 for first_s, then_s in times if first_s and then_s]
-    )
-
-
-def flow_phases(records: Sequence[FlowRecord]) -> FlowPhases:
-    """The distributions of the flows' phases."""
-
-    def entered(*phases: Phase) -> Callable[[FlowRecord], float | None]:
-        return lambda record: _first_s(record, *phases)
-
-    def marker_read_s(record: FlowRecord) -> float | None:
-        return record.marker_read_s or None
-
-    def released_s(record: FlowRecord) -> float | None:
-        return record.released_s if Phase.STEERING in record.entered_s else None
-
-    begun = entered(Phase.HOLDING, Phase.DIVERTING)
-    return FlowPhases(
-        announce=_lasted(records, entered(Phase.ANNOUNCING), begun),
-        hold=_lasted(records, begun, entered(Phase.EXPORTING)),
-        marker=_lasted(records, entered(Phase.EXPORTING), marker_read_s),
-        get=_lasted(records, marker_read_s, _exported_s),
-        put=_lasted(records, entered(Phase.IMPORTING), _imported_s),
-        release=_lasted(records, entered(Phase.STEERING), released_s),
-        steer=_lasted(records, entered(Phase.STEERING), _steered_s),
-        admit=_lasted(records, entered(Phase.ADMITTING), _admitted_s),
-        delete=_lasted(records, entered(Phase.DELETING), deleted_s),
-        held=_lasted(records, begun, _free_s),
-    )
-
-
-def _exported_s(record: FlowRecord) -> float | None:
-    return _first_s(record, Phase.EXPORTED, Phase.IMPORTING, Phase.STEERING, Phase.ADMITTING)
-
-
-def deleted_s(record: FlowRecord) -> float | None:
-    """When the source had deleted the state of a flow; None if it has not."""
-    if Phase.DELETING not in record.entered_s:
-        return None
-    if record.state.rules.aside:
-        return _first_s(record, Phase.MOVED)
-    return _first_s(record, Phase.SETTLING, Phase.MOVED)
-
-
-def flow_report(record: FlowRecord, begin_s: float) -> FlowReport:
-    """One flow, with offsets from the beginning of the move."""
-
-    def offset(time_s: float | None) -> float | None:
-        return None if not time_s else round((time_s - begin_s) * 1e3, 4)
-
-    entered_s = record.entered_s
-    return FlowReport(
-        flow=str(record.flow),
-        outcome=record.outcome,
-        phase=record.state.phase.value,
-        reason=record.state.reason,
-        hold_ms=offset(_first_s(record, Phase.HOLDING, Phase.DIVERTING)),
-        held_ms=(
-            offset(entered_s.get(Phase.EXPORTING)) if record.state.rules.is_loss_free else None
-        ),
-        exported_ms=offset(_exported_s(record)),
-        in_place_ms=offset(_imported_s(record)) if Phase.IMPORTING in entered_s else None,
-        released_ms=offset(_free_s(record)),
-        steered_ms=offset(_steered_s(record)),
-        deleted_ms=offset(deleted_s(record)),
-        buffered_packets=record.buffered_packets,
-        buffered_bytes=record.buffered_bytes,
-        passed_packets=record.passed_packets,
-        late_packets=record.late_packets,
-        chunk_bytes=record.chunk_bytes,
-    )

@@ -60,6 +60,8 @@ class ModelInstance:
         """What it hands back, with its number; the switch takes it."""
         self.waiting: dict[FiveTuple, list[bytes]] = {}
         """What it has set aside."""
+        self.dropped = 0
+        """Packets that it could not read in time."""
         self.down = False
         self.hung = asyncio.Event()
         """Unset: puts and gets are not answered."""
@@ -127,6 +129,10 @@ class ModelInstance:
     async def get_info(self) -> pb.Info:
         self._check()
         return pb.Info(name=self.name, function=self.function, state_version=self.version)
+
+    async def get_load(self) -> pb.Load:
+        self._check()
+        return pb.Load(dropped=self.dropped)
 
     async def list_flows(self) -> list[FlowSummary]:
         await self._answer()

@@ -18,7 +18,7 @@ from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.options import Guarantee, KeepAt, Kind, Limits, MoveOptions
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule, Member
-from controlplane.migration.report import MoveState
+from controlplane.migration.report import MoveState, PortsReport
 from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.northbound.models import MoveRequest
 from nf.southbound.flow import ALL_BUCKETS, FiveTuple
@@ -126,6 +126,17 @@ async def test_packets_that_are_lost_on_the_way_are_reported(seed: int) -> None:
         assert buffer.lost_packets == model.switch.lost > 0
         assert buffer.packets + buffer.passed_packets + buffer.lost_packets == model.switch.held
         assert engine.status().lost_packet_ins == model.switch.lost
+
+
+async def test_packets_that_an_instance_cannot_read_are_reported() -> None:
+    async with Model(1) as model, running(model) as engine:
+        model.nf1.dropped = 100  # long before
+        await model.load(FLOWS, 100)
+        move = await engine.begin(options())
+        model.nf2.dropped += 7
+        assert move.report().ports == PortsReport(source_lost=None, destination_lost=None)
+        await move.moved.wait()
+        assert move.report().ports == PortsReport(source_lost=0, destination_lost=7)
 
 
 @pytest.mark.parametrize(("keep_at", "guarantee"), WAITING[1:])
