@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from controlplane.migration.aside import SetAsides
 from controlplane.migration.batcher import Batcher
 from controlplane.migration.counts import BufferCounts, ControlCounts
-from controlplane.migration.export import Exporter
+from controlplane.migration.deleter import Deleter
+from controlplane.migration.exporter import Exporter
+from controlplane.migration.importer import Importer
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.machine import (
     ENDS,
@@ -23,7 +25,6 @@ from controlplane.migration.peers import (
     HoldRule,
     InstanceRule,
     Member,
-    PutStream,
     UpdateOutcome,
     WriteResult,
 )
@@ -32,7 +33,6 @@ from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
 from controlplane.p4_constants import PACKET_OUT_RELEASE
 from controlplane.switch.packets import PacketOut
-from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import detoured
 
@@ -84,32 +84,27 @@ class Mover:
         """The flows, in the order they are moved."""
         self.population: Counter[Phase] = Counter()
         """Flows in each phase."""
-        self._exporter = Exporter(source, services, self.control, self.dispatch)
         self._set_asides = SetAsides(
             destination,
             services,
             self.control,
             self.dispatch,
             give_back=self._give_back,
-            on_answer=lambda: self._changed.set(),  # not always the same event
+            on_answer=self._answered,
         )
         limits = services.limits
+        exporter = Exporter(source, services, self.control, self.dispatch)
         self._exports: Batcher[FlowRecord] = Batcher(
-            self._exporter.export, max_batch=limits.export_batch, at_once=limits.exports_at_once
+            exporter.export, max_batch=limits.export_batch, at_once=limits.exports_at_once
         )
-        self._source_deletes: Batcher[FlowRecord] = Batcher(
-            self._deletes_at(source), max_batch=limits.delete_batch
-        )
-        self._destination_deletes: Batcher[FlowRecord] = Batcher(
-            self._deletes_at(destination), max_batch=limits.delete_batch
+        self._imports = Importer(destination, services, self.control, self.dispatch, self._answered)
+        self._source_deletes, self._destination_deletes = (
+            Deleter(instance, services, self.control, self.dispatch, self._answered)
+            for instance in (source, destination)
         )
         self._settlings: Batcher[FlowRecord] = Batcher(
             self._settle, max_batch=limits.in_flight, at_once=2
         )
-        self._imports: deque[FlowRecord] = deque()
-        self._imports_ready = asyncio.Event()
-        self._puts_pending: set[FlowRecord] = set()
-        self._deletes_pending = 0
         self._exported_s = 0.0
         """When the source has answered last."""
         self._imported_s = 0.0
@@ -126,9 +121,9 @@ class Mover:
             Action.STEER: self._steer,
             Action.RESTORE: self._restore,
             Action.EXPORT: self._exports.add,
-            Action.IMPORT: self._import,
-            Action.DELETE_AT_SOURCE: self._delete_at_source,
-            Action.DELETE_AT_DESTINATION: self._delete_at_destination,
+            Action.IMPORT: self._imports.add,
+            Action.DELETE_AT_SOURCE: self._source_deletes.add,
+            Action.DELETE_AT_DESTINATION: self._destination_deletes.add,
             Action.BARRIER: self._settlings.add,
         }
 
@@ -172,6 +167,8 @@ class Mover:
         self.population[record.state.phase] += 1
 
     async def _drive(self) -> None:
+        if not self.records:
+            return
         async with asyncio.TaskGroup() as tasks:
             helpers = [
                 tasks.create_task(work, name=f"mover {name}")
@@ -180,7 +177,7 @@ class Mover:
                     ("admissions", self._set_asides.admissions.run()),
                     ("recalls", self._set_asides.recalls.run()),
                     ("exports", self._exports.run()),
-                    ("imports", self._run_imports()),
+                    ("imports", self._imports.run()),
                     ("source deletes", self._source_deletes.run()),
                     ("destination deletes", self._destination_deletes.run()),
                     ("settlings", self._settlings.run()),
@@ -197,11 +194,19 @@ class Mover:
                 await self._tell_all(Phase.IMPORTED, Event.PROCEED)
             await self._until(lambda: self._ended() == len(self.records))
             await self._until(
-                lambda: not self._puts_pending, self._services.limits.import_timeout_s
+                lambda: not self._imports.pending, self._services.limits.import_timeout_s
             )
-            await self._until(lambda: not self._deletes_pending and not self._set_asides.pending)
-            if self._puts_pending:  # one may yet arrive behind its delete
-                left = [record.flow for record in self._puts_pending]
+            await self._until(
+                lambda: (
+                    not (
+                        self._source_deletes.pending
+                        or self._destination_deletes.pending
+                        or self._set_asides.pending
+                    )
+                )
+            )
+            if self._imports.pending:  # one may yet arrive behind its delete
+                left = [record.flow for record in self._imports.pending]
                 self._services.journal.leave_copies(self._destination.id, left)
             for helper in helpers:
                 helper.cancel()
@@ -347,6 +352,9 @@ class Mover:
         except TimeoutError:
             pass
 
+    def _answered(self) -> None:
+        self._changed.set()
+
     # --- actions ----------------------------------------------------------------
 
     def _release(self, to: Member, frame: bytes) -> None:
@@ -393,79 +401,6 @@ class Mover:
 
     def _restore(self, record: FlowRecord) -> None:
         self._write(record, InstanceRule(self._source.id))
-
-    def _import(self, record: FlowRecord) -> None:
-        self._imports.append(record)
-        self._imports_ready.set()
-
-    async def _run_imports(self) -> None:
-        """Puts states as they are ready, through one stream, which is there before the first."""
-        if not self.records:
-            return
-        self.control.southbound_calls += 1
-        async with self._destination.southbound.open_put() as stream:
-            while True:
-                await self._imports_ready.wait()
-                record = self._imports.popleft()
-                if not self._imports:
-                    self._imports_ready.clear()
-                if record.state.phase is Phase.IMPORTING:
-                    await self._put(stream, record)
-
-    async def _put(self, stream: PutStream, record: FlowRecord) -> None:
-        chunk = record.chunk
-        record.chunk = None
-        if chunk is None:
-            return
-        record.chunk_bytes = len(chunk.payload)
-        self.control.chunks += 1
-        self.control.chunk_bytes += record.chunk_bytes
-        self._services.journal.flush()
-        try:
-            result = await stream.send(chunk)
-        except SouthboundError as error:
-            self.dispatch(record, Event.FAILED, str(error))
-            return
-        self._puts_pending.add(record)
-
-        def answered(result: asyncio.Future[None]) -> None:
-            self._puts_pending.discard(record)
-            self._changed.set()
-            error = None if result.cancelled() else result.exception()
-            if result.cancelled() or error is not None:
-                self.dispatch(record, Event.FAILED, str(error or "the put was given up"))
-            else:
-                self.dispatch(record, Event.IN_PLACE)
-
-        result.add_done_callback(answered)
-
-    def _delete_at_source(self, record: FlowRecord) -> None:
-        self._deletes_pending += 1
-        self._source_deletes.add(record)
-
-    def _delete_at_destination(self, record: FlowRecord) -> None:
-        self._deletes_pending += 1
-        self._destination_deletes.add(record)
-
-    def _deletes_at(self, instance: Member) -> Callable[[Sequence[FlowRecord]], Awaitable[None]]:
-        async def delete(batch: Sequence[FlowRecord]) -> None:
-            self.control.southbound_calls += 1
-            event, reason = Event.DELETED, ""
-            self._services.journal.flush()
-            flows = [record.flow for record in batch]
-            try:
-                await instance.southbound.delete_perflow(flows)
-            except SouthboundError as error:
-                event, reason = Event.NOT_DELETED, f"its copy may remain: {error}"
-                self._services.journal.leave_copies(instance.id, flows)
-            else:
-                self._services.journal.forget_copies(instance.id, flows)
-            self._deletes_pending -= len(batch)
-            for record in batch:
-                self.dispatch(record, event, reason)
-            self._changed.set()
-
-        return delete
 
     async def _settle(self, batch: Sequence[FlowRecord]) -> None:
         came = await self._services.barriers.wait(self.control)
