@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-from controlplane.migration.machine import (
-    ENDS,
-    IGNORED,
-    TABLE,
-)
-from controlplane.migration.phases import Event, Phase
+from controlplane.migration.phases import ENDS, Event, Phase
+from controlplane.migration.transitions import IGNORED, TABLE
 
 
 def _words(name: str) -> str:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from controlplane.migration.machine import Stage
 from controlplane.migration.options import MoveOptions
 from controlplane.migration.peers import Bucket
+from controlplane.migration.state import Stage
 from nf.southbound.flow import FiveTuple
 
 _APPLICATION = 0x5548_414C

@@ -32,7 +32,6 @@ from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
 from controlplane.migration.loop_watch import LoopWatch
-from controlplane.migration.machine import Rules
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
@@ -52,6 +51,7 @@ from controlplane.migration.report import (
     TakenOver,
 )
 from controlplane.migration.services import Services
+from controlplane.migration.state import Rules
 from controlplane.migration.strategy import STRATEGIES, Takes
 from controlplane.migration.summary import (
     FlowsSummary,

@@ -13,14 +13,7 @@ from controlplane.migration.deleter import Deleter
 from controlplane.migration.exporter import Exporter
 from controlplane.migration.importer import Importer
 from controlplane.migration.journal import OpenFlow
-from controlplane.migration.machine import (
-    ENDS,
-    Rules,
-    State,
-    stage,
-    step,
-    taken_over,
-)
+from controlplane.migration.machine import step
 from controlplane.migration.peers import (
     HoldRule,
     InstanceRule,
@@ -28,9 +21,10 @@ from controlplane.migration.peers import (
     UpdateOutcome,
     WriteResult,
 )
-from controlplane.migration.phases import Action, Event, Phase
+from controlplane.migration.phases import ENDS, Action, Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
+from controlplane.migration.state import Rules, State, stage, taken_over
 from controlplane.p4_constants import PACKET_OUT_RELEASE
 from controlplane.switch.packets import PacketOut
 from nf.southbound.flow import FiveTuple

@@ -59,6 +59,22 @@ class Phase(Enum):
     __hash__ = object.__hash__
 
 
+ENDS = frozenset({Phase.MOVED, Phase.FORWARDING, Phase.ROLLED_BACK, Phase.RETURNING})
+"""Phases that a flow does not leave."""
+
+COMMITTED = frozenset(
+    {
+        Phase.STEERING,
+        Phase.DELETING,
+        Phase.SETTLING,
+        Phase.ADMITTING,
+        Phase.MOVED,
+        Phase.FORWARDING,
+    }
+)
+"""Phases of a flow that goes to the destination, whatever happens."""
+
+
 class Event(Enum):
     """What can happen to a flow."""
 

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from controlplane.migration.machine import (
-    COMMITTED,
-    ENDS,
-    IGNORED,
-    TABLE,
-    Guard,
-    Row,
-    Rules,
-    Stage,
-    taken_over,
-)
-from controlplane.migration.phases import Action, Event, Phase
+from controlplane.migration.phases import COMMITTED, ENDS, Action, Event, Phase
+from controlplane.migration.state import Rules, Stage, taken_over
+from controlplane.migration.transitions import IGNORED, TABLE, Guard, Row
 
 _HEAD = """\
-/* The machine of one flow, made from controlplane/migration/machine.py by
+/* The machine of one flow, made from controlplane/migration/transitions.py by
  *
  *     python -m controlplane.migration.promela
  *

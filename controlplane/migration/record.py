@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from controlplane.migration.machine import State
 from controlplane.migration.phases import Phase
+from controlplane.migration.state import State
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.flow import FiveTuple
 

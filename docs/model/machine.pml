@@ -1,4 +1,4 @@
-/* The machine of one flow, made from controlplane/migration/machine.py by
+/* The machine of one flow, made from controlplane/migration/transitions.py by
  *
  *     python -m controlplane.migration.promela
  *

@@ -10,15 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from controlplane.migration.machine import (
-    ENDS,
-    Rules,
-    State,
-    stage,
-    step,
-    taken_over,
-)
-from controlplane.migration.phases import Action, Event, Phase
+from controlplane.migration.machine import step
+from controlplane.migration.phases import ENDS, Action, Event, Phase
+from controlplane.migration.state import Rules, State, stage, taken_over
 
 SOURCE = "source"
 DESTINATION = "destination"

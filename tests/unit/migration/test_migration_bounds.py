@@ -20,10 +20,10 @@ from controlplane.migration import engine as engine_module
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
 from controlplane.migration.garbage import GarbagePause
-from controlplane.migration.machine import Event
 from controlplane.migration.memory import Memory
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt
+from controlplane.migration.phases import Event
 from controlplane.migration.record import FlowRecord
 
 pytestmark = pytest.mark.timeout(450)

@@ -16,9 +16,9 @@ import pytest
 from instance_model import flow_of
 
 from controlplane.migration.journal import Journal, JournalError, OpenFlow
-from controlplane.migration.machine import Stage
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
 from controlplane.migration.peers import Bucket
+from controlplane.migration.state import Stage
 
 OPTIONS = MoveOptions(
     kind=Kind.MOVE,
@@ -84,7 +84,7 @@ def test_a_process_that_is_killed_has_written_what_it_said(path: Path) -> None:
 import os, signal
 from pathlib import Path
 from controlplane.migration.journal import Journal
-from controlplane.migration.machine import Stage
+from controlplane.migration.state import Stage
 from controlplane.migration.options import Kind, MoveOptions
 from nf.southbound.flow import FiveTuple
 journal = Journal(Path({str(path)!r}))

@@ -9,18 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_world import World, begin, complaint, successors
 
-from controlplane.migration.machine import (
-    ENDS,
-    IGNORED,
-    TABLE,
-    IllegalEventError,
-    Rules,
-    Stage,
-    State,
-    step,
-    taken_over,
-)
-from controlplane.migration.phases import Action, Event, Phase
+from controlplane.migration.machine import IllegalEventError, step
+from controlplane.migration.phases import ENDS, Action, Event, Phase
+from controlplane.migration.state import Rules, Stage, State, taken_over
+from controlplane.migration.transitions import IGNORED, TABLE
 
 RULES = [
     *(

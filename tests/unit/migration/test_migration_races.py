@@ -16,12 +16,12 @@ from test_migration_engine import FLOWS, LIMITS, finish, options, running, until
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal
-from controlplane.migration.machine import State
 from controlplane.migration.options import Guarantee, Kind
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.report import MoveState
 from controlplane.migration.services import Registry
+from controlplane.migration.state import State
 
 NEWCOMERS = [flow_of(number) for number in range(300, 320)]
 

@@ -18,13 +18,13 @@ from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.engine import Engine
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal, JournalError
-from controlplane.migration.machine import Stage
 from controlplane.migration.memory import Memory
 from controlplane.migration.move import Move
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
 from controlplane.migration.report import UNDER_WAY, MoveState
 from controlplane.migration.restore import homes_under_way, restore_rules
+from controlplane.migration.state import Stage
 
 ELEPHANTS = FLOWS[:10]
 LOSS_FREE = (Guarantee.LOSS_FREE, Guarantee.ORDER_PRESERVING)
