@@ -54,6 +54,8 @@ clean:  ## Remove everything that was made: environments, generated code, result
 # A target that is named here and missing fails its tests; any other is skipped.
 export REQUIRE_TARGETS ?= embedded
 
+ON_ALL_CORES := -n auto --dist worksteal
+
 # As root or not, in namespaces of its own; a killed make takes it along.
 SANDBOX := exec $(BIN)/python -m bmv2.tether $$PPID $(BIN)/python -m testbed.sandbox
 
@@ -72,10 +74,10 @@ types: setup-dev  ## Check types, strictly.
 	$(BIN)/basedpyright
 
 unit: setup-dev  ## Run the tests that need no network.
-	$(BIN)/pytest -q -n auto --dist worksteal tests/unit
+	$(BIN)/pytest -q $(ON_ALL_CORES) tests/unit
 
 ptf: setup-dev  ## Run the tests of the P4 program, packet by packet, on every switch target.
-	@$(SANDBOX) $(BIN)/pytest -q tests/ptf
+	@$(SANDBOX) $(BIN)/pytest -q $(ON_ALL_CORES) tests/ptf
 
 differential: setup-dev  ## Compare the embedded switch with simple_switch_grpc on small P4 programs.
 	@$(SANDBOX) $(BIN)/pytest -q tests/differential
@@ -84,7 +86,7 @@ differential: setup-dev  ## Compare the embedded switch with simple_switch_grpc 
 integration: setup-dev  ## Run the tests of the whole system on live namespaces.
 	-@$(BIN)/python -c 'from pathlib import Path; from controlplane.cli.shell import environment; \
 	    environment(Path.cwd())'
-	@$(SANDBOX) $(BIN)/pytest -q tests/integration
+	@$(SANDBOX) $(BIN)/pytest -q $(ON_ALL_CORES) tests/integration
 
 # Programs that p4c has built, ours and the small ones of the tests.
 FUZZ_SECONDS ?= 60

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from leftovers import left_of, network_namespaces, started_by
 
 START_S = 60.0
 TARGETS = ("embedded", "simple_switch")
@@ -30,15 +30,6 @@ def target(request: pytest.FixtureRequest) -> str:
     if request.param == "simple_switch" and shutil.which("simple_switch_grpc") is None:
         pytest.skip("simple_switch_grpc is not installed")
     return request.param
-
-
-def parts(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Each process of a bed that runs."""
-    return psutil.Process(process.pid).children(recursive=True)
-
-
-def network_namespaces(processes: list[psutil.Process]) -> set[Path]:
-    return {Path(f"/proc/{process.pid}/ns/net").readlink() for process in processes}
 
 
 def command(directory: Path, *arguments: str) -> list[str]:
@@ -86,25 +77,9 @@ def flows_done(directory: Path) -> int:
         return 0
 
 
-def runs(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def left_after_a_while(processes: list[psutil.Process]) -> list[psutil.Process]:
-    deadline = time.monotonic() + 5
-    while (left := [process for process in processes if runs(process)]) and (
-        time.monotonic() < deadline
-    ):
-        time.sleep(0.02)
-    return left
-
-
 def test_an_operator_moves_elephants_from_another_terminal(target: str, tmp_path: Path) -> None:
     with running(tmp_path, "--target", target) as process:
-        started = parts(process)
+        started = started_by(process)
         status = controlplane(tmp_path, "status", "--json")
         assert status.returncode == 0, status.stderr
         instances = {each["name"]: each for each in json.loads(status.stdout)["instances"]}
@@ -134,7 +109,7 @@ def test_an_operator_moves_elephants_from_another_terminal(target: str, tmp_path
     text = (tmp_path / "output").read_text()
     assert f"switch: {target}" in text
     assert text.endswith("stopped\n")
-    assert left_after_a_while(started) == []
+    assert left_of(started) == []
 
 
 def test_the_instance_counts_what_the_switch_counts(target: str, tmp_path: Path) -> None:
@@ -175,12 +150,11 @@ def test_the_instance_counts_what_the_switch_counts(target: str, tmp_path: Path)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_however_it_is_ended_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
     with running(tmp_path, "--target", "embedded") as process:
-        started = parts(process)
+        started = started_by(process)
         assert len(network_namespaces(started)) >= 5
         process.send_signal(number)
         assert process.wait(30) == (0 if number == signal.SIGINT else -number)
-    # A namespace lives as long as the processes in it: none has a name.
-    assert left_after_a_while(started) == []
+    assert left_of(started) == []
 
 
 def test_a_second_run_is_refused_in_one_line(tmp_path: Path) -> None:

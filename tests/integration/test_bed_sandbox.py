@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from leftovers import left_of, network_namespaces, started_by
 
 # The background and nohup have signals ignored, and that is inherited.
 HEEDING_SIGNALS = ("env", "--default-signal=INT,HUP")
@@ -26,7 +27,7 @@ from ipaddress import IPv4Interface
 from testbed.link import LinkEnd, connect
 from testbed.namespace import NetworkNamespace
 one, other = NetworkNamespace("one"), NetworkNamespace("other")
-connect(LinkEnd(namespace=one, interface="a"), LinkEnd(namespace=other, interface="b"))
+connect(LinkEnd(namespace=one, interface="stays1"), LinkEnd(namespace=other, interface="stays2"))
 for each in (one, other):
     with each.entered():
         subprocess.Popen(["sleep", sys.argv[1]], start_new_session=True)
@@ -47,20 +48,9 @@ def processes_with(argument: str) -> list[int]:
     return found
 
 
-def namespaces() -> set[str]:
-    """Network namespaces that some process is in."""
-    found: set[str] = set()
-    for entry in Path("/proc").glob("[0-9]*/ns/net"):
-        try:
-            found.add(str(entry.readlink()))
-        except OSError:
-            continue
-    return found
-
-
-def interfaces() -> list[str]:
+def interfaces() -> set[str]:
     lines = Path("/proc/net/dev").read_text().splitlines()[2:]
-    return sorted(line.partition(":")[0].strip() for line in lines)
+    return {line.partition(":")[0].strip() for line in lines}
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
@@ -84,7 +74,6 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
 def test_a_signal_to_the_outermost_process_leaves_nothing(
     number: signal.Signals, code: int
 ) -> None:
-    before, links = namespaces(), interfaces()
     mark = f"{3600 + os.getpid() % 1000}.{int(number)}"
     outer = subprocess.Popen(
         [*HEEDING_SIGNALS, *SANDBOX, sys.executable, "-c", INHABITED, mark],
@@ -94,14 +83,15 @@ def test_a_signal_to_the_outermost_process_leaves_nothing(
     assert outer.stdout is not None
     assert outer.stdout.readline() == "ready\n"
     assert len(processes_with(mark)) >= 2
-    assert len(namespaces() - before) >= 2
+    started = started_by(outer)
+    assert len(network_namespaces(started)) >= 2
     outer.send_signal(number)
     # Python's own end on an unhandled SIGINT is the signal itself.
     assert outer.wait(10) == code
     outer.stdout.close()
     assert wait_for(lambda: not processes_with(mark)), processes_with(mark)
-    assert wait_for(lambda: not namespaces() - before)
-    assert interfaces() == links
+    assert left_of(started) == []
+    assert interfaces().isdisjoint({"stays1", "stays2"})
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
