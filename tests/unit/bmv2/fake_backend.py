@@ -264,7 +264,7 @@ class FakeBackend:
         if self.refusal is not None:
             raise self.refusal
         self.sent.append(packet)
-        self.emit(packet)
+        self.emit(packet[:8] + bytes(4) + packet[8:])  # a packet_in has a sequence number as well
 
     def emit(self, packet: bytes) -> None:
         """A packet for the controller."""

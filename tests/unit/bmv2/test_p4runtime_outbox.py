@@ -79,11 +79,11 @@ async def test_packets_without_a_primary_are_counted_and_logged(
         primary.stream.cancel()
         await successor.arbitration()  # the primary has gone
         for number in range(3):
-            switch.backend.emit(bytes(8) + bytes([number]))
+            switch.backend.emit(bytes(12) + bytes([number]))
         while switch.backend.waiting:
             await successor.arbitrate(3)
         await successor.arbitrate(10)
-        switch.backend.emit(bytes(8) + b"now")
+        switch.backend.emit(bytes(12) + b"now")
         assert (await successor.receive()).packet.payload == b"now"
     assert [record.getMessage() for record in caplog.records] == [
         "packet_ins are thrown away: no controller is the primary",

@@ -59,7 +59,7 @@ async def test_a_new_program_replaces_the_data_plane(switch: Switch, primary: Co
     await primary.set_program(program())
     assert await primary.read_entries(p4r.TableEntry()) == []
     assert [backend.is_running for backend in switch.loaded] == [False, True]
-    switch.backend.emit(bytes(8) + b"from the new one")
+    switch.backend.emit(bytes(12) + b"from the new one")
     assert (await primary.receive()).packet.payload == b"from the new one"
 
 

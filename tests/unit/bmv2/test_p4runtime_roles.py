@@ -88,7 +88,7 @@ async def test_every_primary_gets_packets_and_may_send_some(
     async with player(switch, "io") as client, player(switch, "io") as backup:
         await client.arbitrate(3)
         await backup.arbitrate(2)
-        switch.backend.emit(bytes(8) + b"for all")
+        switch.backend.emit(bytes(12) + b"for all")
         for each in (primary, client):
             assert (await each.receive()).packet.payload == b"for all"
         metadata = [p4r.PacketMetadata(metadata_id=n, value=b"\0") for n in range(1, 6)]
