@@ -1,4 +1,4 @@
-"""Every strategy on live traffic, on every switch target.
+"""Every strategy on live traffic.
 
 Run: pytest tests/integration/test_strategies.py
 """
@@ -8,11 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from demo_trial import TARGETS, assert_nothing_is_lost, run_trial
+from demo_trial import assert_nothing_is_lost, run_trial
 
 
-@pytest.mark.parametrize("strategy", ["dist", "split-merge", "drain", "all-live"])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("target", "strategy"),
+    [
+        *(("embedded", strategy) for strategy in ("dist", "split-merge", "drain", "all-live")),
+        ("simple_switch", "split-merge"),  # the one that has it hold most packets
+    ],
+)
 def test_nothing_is_lost(target: str, strategy: str, tmp_path: Path) -> None:
     """`move` and `move-elephant` are in test_demo.py."""
     trial = run_trial(target, strategy, tmp_path)
