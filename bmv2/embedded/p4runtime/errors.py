@@ -13,10 +13,13 @@ Code: TypeAlias = grpc.StatusCode
 DETAILS_KEY = "grpc-status-details-bin"
 
 # The details of a batch travel as metadata, of which a gRPC client takes 8 KiB unless
-# told otherwise. So messages past a budget are left out, their codes stay; and in a large
-# batch the type names go without their usual prefix, which nobody needs to read them.
+# told otherwise. So messages past a budget are left out, their codes stay; in a large
+# batch the type names go without their usual prefix, which nobody needs to read them; and
+# of one that is larger still, only the message tells.
 _MESSAGE_BUDGET_BYTES = 1536
 _LARGE_BATCH = 96
+_METADATA_BYTES = 8192
+_OTHER_METADATA_BYTES = 512  # names, and what gRPC adds
 _TYPE_PREFIX = "type.googleapis.com/"
 
 
@@ -80,4 +83,8 @@ def batch_status(results: Sequence[P4RuntimeError | None], what: str) -> rpc_sta
             if budget >= 0:
                 detail.message = result.message
         status.details.add().Pack(detail, type_prefix)
+    sent_bytes = status.ByteSize() + len(status.message.encode()) + _OTHER_METADATA_BYTES
+    if sent_bytes > _METADATA_BYTES:
+        del status.details[:]
+        status.message += f" (of so many {what} there is no room to tell each one's outcome)"
     return status

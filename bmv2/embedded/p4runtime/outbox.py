@@ -20,6 +20,8 @@ class Outbox:
         self._drained = asyncio.Event()
         self._drained.set()
         self._is_closed = False
+        self._is_given_up = False
+        self._taken = 0
 
     def send(self, message: p4r.StreamMessageResponse) -> None:
         """Queues a message that cannot wait, whatever the number queued.
@@ -47,11 +49,24 @@ class Outbox:
         self.send(message)
         return True
 
-    async def send_when_drained(self, message: p4r.StreamMessageResponse) -> bool:
-        """Queues a message as soon as there is room; false when the controller is gone."""
+    async def send_when_drained(
+        self, message: p4r.StreamMessageResponse, patience_s: float | None = None
+    ) -> bool:
+        """Queues a message as soon as there is room; false when the controller is gone.
+
+        With a bound to the patience also when it has read nothing for so long: then nothing
+        waits for it any more until it has taken half of what is queued.
+        """
         while len(self._messages) >= _CAPACITY and not self._is_closed:
+            if self._is_given_up and patience_s is not None:
+                return False
             self._drained.clear()
-            await self._drained.wait()
+            before = self._taken
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._drained.wait()
+            except TimeoutError:
+                self._is_given_up = self._taken == before
         self.send(message)
         return not self._is_closed
 
@@ -61,8 +76,10 @@ class Outbox:
             self._filled.clear()
             await self._filled.wait()
         message = self._messages.popleft()
+        self._taken += 1
         if len(self._messages) <= _CAPACITY // 2:
             self._drained.set()
+            self._is_given_up = False
         return message
 
     def close(self) -> int:

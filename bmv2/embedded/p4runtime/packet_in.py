@@ -12,14 +12,18 @@ from bmv2.embedded.p4runtime.errors import P4RuntimeError
 from bmv2.embedded.p4runtime.outbox import Outbox
 from bmv2.embedded.p4runtime.pipeline import Pipeline
 
+_PATIENCE_S = 1.0
+
 _log = logging.getLogger(__name__)
 
 
 class PacketInPump:
     """Reads packets only as fast as every primary takes them.
 
-    What one does not take waits in the data plane's ring, so nothing is lost in between.
-    Without a primary nobody can take a packet: it is thrown away, counted and logged.
+    What one does not take waits in the data plane's ring, so nothing is lost in between. Where
+    there are several, one that takes nothing for a second does not hold up the others: it
+    misses packets until it reads again. Without a primary nobody can take a packet: it is
+    thrown away, counted and logged.
     """
 
     def __init__(self, primaries: Callable[[], Sequence[Outbox]]) -> None:
@@ -27,6 +31,7 @@ class PacketInPump:
         self._pipeline: Pipeline | None = None
         self._readable = asyncio.Event()
         self._lost = 0
+        self._missed = 0
 
     def follow(self, pipeline: Pipeline | None) -> None:
         """From now on the packets come from this pipeline; to be called while it runs."""
@@ -65,8 +70,11 @@ class PacketInPump:
         except P4RuntimeError as error:
             _log.warning("%s", error.message)
             return
+        primaries = self._primaries()
+        patience_s = _PATIENCE_S if len(primaries) > 1 else None
         # Every one, not the first who takes it.
-        taken = [await each.send_when_drained(message) for each in self._primaries()]
+        taken = [await each.send_when_drained(message, patience_s) for each in primaries]
+        self._count_missed(any(taken) and not all(taken))
         if not any(taken):
             if self._lost == 0:
                 _log.warning("packet_ins are thrown away: no controller is the primary")
@@ -74,3 +82,12 @@ class PacketInPump:
         elif self._lost:
             _log.warning("%d packet_ins have been thrown away", self._lost)
             self._lost = 0
+
+    def _count_missed(self, is_missed: bool) -> None:
+        if is_missed:
+            if self._missed == 0:
+                _log.warning("a primary does not read its packet_ins: it misses some")
+            self._missed += 1
+        elif self._missed:
+            _log.warning("%d packet_ins have been missed by a primary", self._missed)
+            self._missed = 0

@@ -187,6 +187,19 @@ async def test_the_details_of_a_large_batch_reach_the_client(primary: Controller
     assert [error.canonical_code for error in errors] == [6] * 256
 
 
+async def test_of_a_batch_that_is_too_large_for_details_the_message_tells(
+    primary: Controller,
+) -> None:
+    await primary.insert(flow_rule(1))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await primary.write(*[update(INSERT, flow_rule(1))] * 2000)
+    assert caught.value.code() == grpc.StatusCode.UNKNOWN
+    assert (caught.value.details() or "").startswith(
+        "2000 of 2000 updates failed; the first is 0: "
+    )
+    assert errors_of(caught.value) == []
+
+
 async def test_a_full_table_is_said_to_be_full(switch: Switch, primary: Controller) -> None:
     numbers = range(switch.backend.capacity)
     await primary.insert(*(flow_rule(number) for number in numbers))

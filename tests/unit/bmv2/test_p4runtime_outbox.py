@@ -62,6 +62,18 @@ async def test_who_does_not_listen_is_told_the_latest() -> None:
     waiting.cancel()
 
 
+async def test_who_does_not_read_is_given_up_until_he_does() -> None:
+    box = Outbox()
+    assert await fill(box, range(4)) == [True] * 4
+    assert not await box.send_when_drained(packet(4), 0.01)
+    async with asyncio.timeout(5):
+        assert not await box.send_when_drained(packet(5), 1000)
+    taken = [(await box.next()).packet.payload[0] for _ in range(2)]
+    assert await box.send_when_drained(packet(6), 1000)
+    taken += [(await box.next()).packet.payload[0] for _ in range(3)]
+    assert taken == [0, 1, 2, 3, 6]
+
+
 async def test_closing_lets_the_sender_go_and_counts_what_is_lost() -> None:
     box = Outbox()
     filling = asyncio.create_task(fill(box, range(6)))

@@ -19,7 +19,7 @@ from p4rt_client import (
     update,
 )
 
-from bmv2.embedded.p4runtime import arbitration
+from bmv2.embedded.p4runtime import arbitration, packet_in
 
 OK, NOT_FOUND, ALREADY_EXISTS = 0, 5, 6
 
@@ -96,6 +96,24 @@ async def test_every_primary_gets_packets_and_may_send_some(
         for each in (primary, client):
             assert (await each.receive()).packet.payload == b"out"
         assert switch.backend.sent == [bytes(8) + b"out"]
+
+
+async def test_a_primary_that_does_not_read_does_not_hold_up_another(
+    switch: Switch,
+    primary: Controller,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(packet_in, "_PATIENCE_S", 0.5)
+    payload, count = bytes(4096), 8192  # more than gRPC and the outbox take in for one who waits
+    async with player(switch, "io") as deaf:
+        await deaf.arbitrate(3)
+        for number in range(count):
+            switch.backend.emit(bytes(4) + number.to_bytes(4) + bytes(4) + payload)
+        for number in range(count):
+            packet = (await primary.receive()).packet
+            assert int.from_bytes(packet.metadata[4].value) == number
+    assert "a primary does not read its packet_ins: it misses some" in caplog.messages
 
 
 async def test_there_are_not_too_many_roles(
