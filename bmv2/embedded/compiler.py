@@ -82,6 +82,8 @@ def _compile(compiler: str, source: str, flags: tuple[str, ...]) -> bytes:
         path.write_text(source)
         command = [compiler, *flags, f"-I{RUNTIME}", str(path), "-o", str(output)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode < 0:
+            raise CompileError(f"{compiler} was ended by signal {-result.returncode}")
         if result.returncode != 0:
             lines = [line for line in result.stderr.splitlines() if "error" in line]
             first = (lines or result.stderr.splitlines() or ["no message"])[0]

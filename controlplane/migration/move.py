@@ -27,7 +27,6 @@ from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from controlplane.detection.registry import Rule
-from controlplane.migration.buckets import drained_by_others
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenFlow
@@ -41,6 +40,7 @@ from controlplane.migration.peers import (
     RuledPackets,
 )
 from controlplane.migration.port_watch import PortWatch
+from controlplane.migration.preconditions import check, delete_copies
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
     DrainReport,
@@ -250,52 +250,16 @@ class Move:
             self._detection = asyncio.create_task(
                 self._detect(self._rule), name=f"{self.id}: detection"
             )
+        control, both = self._mover.control, (self.source, self.destination)
         with self._timed("prepare"):
-            control = self._mover.control
-            control.southbound_calls += 2
             try:
-                source, destination, buckets, _ = await asyncio.gather(
-                    self.source.southbound.get_info(),
-                    self.destination.southbound.get_info(),
-                    self._services.buckets.read(self.source.group),
-                    self._ports.begin(),
+                await asyncio.gather(
+                    check(*both, self.options, self._services, control), self._ports.begin()
                 )
             except SouthboundError as error:
                 raise MoveError(str(error), conflict=True) from None
-            if source.function != destination.function:
-                raise MoveError(
-                    f"{self.source.name} is a {source.function}, "
-                    f"{self.destination.name} a {destination.function}: state cannot move"
-                )
-            if source.state_version > destination.state_version:
-                raise MoveError(
-                    f"{self.destination.name} speaks state version "
-                    f"{destination.state_version}, {self.source.name} {source.state_version}: "
-                    "upgrade the destination first"
-                )
-            others = drained_by_others(
-                buckets, self.source.id, self.destination.id, self.options.buckets
-            )
-            if others:
-                raise MoveError(
-                    f"{self.source.name} still takes over from another instance: "
-                    "wait until that one is drained",
-                    conflict=True,
-                )
-            for member in (self.source, self.destination):
-                await self._delete_copies(member)
-
-    async def _delete_copies(self, member: Member) -> None:
-        """Deletes what an earlier move could not delete: it is no state of a flow any more."""
-        flows = self._services.journal.copies_at(member.id)
-        if not flows:
-            return
-        self._mover.control.southbound_calls += 1
-        try:
-            await member.southbound.delete_perflow(flows)
-        except SouthboundError as error:
-            raise MoveError(f"copies of flows are left there: {error}", conflict=True) from None
-        self._services.journal.forget_copies(member.id, flows)
+            for member in both:
+                await delete_copies(member, self._services, control)
 
     async def abandon(self) -> None:
         """Ends what `prepare` has begun; there will be no move."""
