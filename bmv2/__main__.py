@@ -8,44 +8,57 @@ python -m bmv2 fuzz PROG.json …
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Protocol, cast
+
+from bmv2.errors import CommandError
 
 # Its own lines about a busy port say less than the one that is printed here.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from bmv2 import run_command
-from bmv2.fuzz import command as fuzz_command
-from bmv2.fuzz.errors import FuzzError
-from bmv2.stf import command as stf_command
-from bmv2.stf.errors import StfError
-from bmv2.switch import SwitchError
+_COMMANDS = {
+    "run": ("bmv2.run_command", "run a switch until SIGTERM or SIGINT"),
+    "stf": ("bmv2.stf.command", "play p4c's packet tests on the embedded switch"),
+    "fuzz": ("bmv2.fuzz.command", "look for packets that crash a program"),
+}
+"""The module of each, and what it does. Only the one that is asked for is imported."""
+
+_INTERRUPTED = 130
+
+
+class _Command(Protocol):
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None: ...
+
+    def check_arguments(
+        self, parser: argparse.ArgumentParser, arguments: argparse.Namespace, /
+    ) -> None: ...
+
+    def execute(self, arguments: argparse.Namespace, /) -> int: ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of the arguments; the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m bmv2", description="The embedded switch.")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run a switch until SIGTERM or SIGINT")
-    run_command.add_arguments(run)
-    stf = commands.add_parser("stf", help="play p4c's packet tests on the embedded switch")
-    stf_command.add_arguments(stf)
-    fuzz = commands.add_parser("fuzz", help="look for packets that crash a program")
-    fuzz_command.add_arguments(fuzz)
-    arguments = parser.parse_args(argv)
+    parsers = {name: commands.add_parser(name, help=text) for name, (_, text) in _COMMANDS.items()}
+    if not argv or argv[0] not in _COMMANDS:
+        parser.parse_args(argv)  # prints the help, or what is wrong, and exits
+    name = argv[0]
     try:
-        if arguments.command == "fuzz":
-            fuzz_command.check_arguments(fuzz, arguments)
-            return fuzz_command.execute(arguments)
-        if arguments.command == "stf":
-            stf_command.check_arguments(stf, arguments)
-            return stf_command.execute(arguments)
-        run_command.check_arguments(run, arguments)
-        return run_command.execute(arguments)
-    except (SwitchError, StfError, FuzzError, OSError) as error:
+        command = cast("_Command", importlib.import_module(_COMMANDS[name][0]))
+        command.add_arguments(parsers[name])
+        arguments = parser.parse_args(argv)
+        command.check_arguments(parsers[name], arguments)
+        return command.execute(arguments)
+    except (CommandError, OSError) as error:
         print(f"bmv2: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

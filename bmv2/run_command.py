@@ -14,7 +14,8 @@ import uvloop
 from bmv2 import log_options
 from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.tls import TlsOptions
-from bmv2.switch import EmbeddedSwitchOptions, SwitchError, serve
+from bmv2.errors import SwitchError
+from bmv2.switch import EmbeddedSwitchOptions, serve
 
 _MAX_PORT = 510
 """Ports have 9 bits in v1model, and 511 is the port of what is dropped."""

@@ -23,6 +23,7 @@ from bmv2.embedded.p4runtime.pipeline_config import LoadError
 from bmv2.embedded.p4runtime.server import listen
 from bmv2.embedded.p4runtime.service import P4RuntimeService
 from bmv2.embedded.p4runtime.tls import TlsOptions, credentials
+from bmv2.errors import SwitchError
 from bmv2.listening import ListenError, check_free
 
 _log = logging.getLogger(__name__)
@@ -57,10 +58,6 @@ class EmbeddedSwitchOptions:
 
     observation: Observation
     """What it writes of its packets."""
-
-
-class SwitchError(Exception):
-    """The switch cannot run. The message is one line: what, where."""
 
 
 async def serve(options: EmbeddedSwitchOptions) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bmv2.errors import CommandError
 
-class FuzzError(Exception):
+
+class FuzzError(CommandError):
     """A program cannot be fuzzed. The message is one line."""

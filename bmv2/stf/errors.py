@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bmv2.errors import CommandError
 
-class StfError(Exception):
+
+class StfError(CommandError):
     """A command cannot be understood, or cannot be done. The message is one line."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
