@@ -46,7 +46,8 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_address(address: str) -> str:
+def check_address(address: str) -> str:
+    """An address as it may be written: `unix:/path` or `host:port`. Raises ValueError."""
     scheme, _, path = address.partition(":")
     if scheme == "unix":
         if not Path(path).is_absolute():
@@ -61,7 +62,7 @@ def _check_address(address: str) -> str:
 def _check_tcp_address(address: str) -> str:
     if address.startswith("unix:"):
         raise ValueError(f"{address!r} is not HOST:PORT")
-    return _check_address(address)
+    return check_address(address)
 
 
 def _check_mac(mac: str) -> str:
@@ -73,7 +74,7 @@ def _check_mac(mac: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
-Address = Annotated[str, AfterValidator(_check_address)]
+Address = Annotated[str, AfterValidator(check_address)]
 """`unix:/path` or `host:port`."""
 TcpAddress = Annotated[str, AfterValidator(_check_tcp_address)]
 """`host:port`."""

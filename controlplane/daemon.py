@@ -139,6 +139,7 @@ async def _open(
     session = await stack.enter_async_context(SwitchSession(config.switch))
     switch = SessionSwitch(session, config.timers.flow_rule_timeout_s)
     members = members_of(config, house.clients)
+    house.memory.journal.claim()  # whoever was the primary before is to begin nothing more
     turned: list[Entry] = []
     # What lets the traffic in is written last: without it, who began has not come to its end.
     is_new = session.program_was_loaded or not await session.read_entries(entries.STEER)

@@ -331,7 +331,7 @@ def _named(moves: list[str]) -> str:
 def events(
     northbound: NorthboundOption,
     move: Annotated[
-        str | None, typer.Argument(metavar="[MOVE]", help="Only of this move.", show_default="all")
+        str | None, typer.Argument(metavar="MOVE", help="Only of this move.", show_default="all")
     ] = None,
     follow: Annotated[bool, typer.Option(help="Go on; with MOVE until that has ended.")] = False,
 ) -> None:

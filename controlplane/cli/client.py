@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,6 +11,7 @@ import httpx
 from pydantic import BaseModel
 
 from controlplane.cli.errors import CommandError
+from controlplane.config import check_address
 from controlplane.migration.report import MoveReport
 from controlplane.northbound.models import (
     ElephantsRequest,
@@ -30,22 +30,26 @@ _SCHEME = "unix:"
 _View = TypeVar("_View", bound=BaseModel)
 
 
-def socket_path(address: str) -> Path:
-    """The socket of `unix:/path`. Raises CommandError."""
-    if not address.startswith(_SCHEME) or len(address) == len(_SCHEME):
-        raise CommandError(f"northbound address {address!r}: it is unix:/path/of/socket")
-    return Path(address.removeprefix(_SCHEME))
+def _client(address: str) -> httpx.Client:
+    """Who asks at `unix:/path` or `host:port`. Raises CommandError."""
+    try:
+        check_address(address)
+    except ValueError as error:
+        raise CommandError(f"northbound address {error}") from None
+    path = address.removeprefix(_SCHEME) if address.startswith(_SCHEME) else None
+    return httpx.Client(
+        transport=httpx.HTTPTransport(uds=path),
+        base_url="http://controlplane" if path else f"http://{address}",
+        timeout=_TIMEOUT_S,
+    )
 
 
 class Northbound:
-    """A running controller, by its socket. Methods raise CommandError."""
+    """A running controller, by its address. Methods raise CommandError."""
 
     def __init__(self, address: str) -> None:
         self._address = address
-        transport = httpx.HTTPTransport(uds=str(socket_path(address)))
-        self._http = httpx.Client(
-            transport=transport, base_url="http://controlplane", timeout=_TIMEOUT_S
-        )
+        self._http = _client(address)
 
     def __enter__(self) -> Self:
         return self

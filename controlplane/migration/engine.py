@@ -58,8 +58,8 @@ class EngineStatus:
     """Held for a flow that nobody knows; dropped."""
     bounced_packets: int
     """Refused by the owner of their bucket."""
-    lost_packets: int
-    """Not taken by the switch."""
+    lost_packet_outs: int
+    """Not taken by the switch, or refused."""
     lost_packet_ins: int
     """Sent by the switch, but lost on the way to the controller."""
     lost_barriers: int
@@ -370,7 +370,7 @@ class Engine:
             max_bytes=services.buffer.max_bytes,
             unknown_packets=self._reception.unknown,
             bounced_packets=self._reception.bounced,
-            lost_packets=services.outbox.lost,
+            lost_packet_outs=services.outbox.lost + self._switch.refused_packet_outs,
             lost_packet_ins=self._reception.lost,
             lost_barriers=services.barriers.lost,
             expired_rules=self._left_rules.expired,

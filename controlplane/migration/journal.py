@@ -1,7 +1,7 @@
 """What a move cannot take back, written down before it is done: an SQLite file.
 
 Whoever takes over from a controller that is gone reads which flows were under way, and how
-far each was (`machine.Stage`). The file is in write-ahead-log mode and every change is a
+far each was (`state.Stage`). The file is in write-ahead-log mode and every change is a
 transaction of its own: it survives the end of the process at any point. A machine that loses
 power may lose the last ones.
 """
@@ -186,7 +186,11 @@ class Journal:
             self._database.executemany("INSERT OR REPLACE INTO flows VALUES (?, ?, ?, ?)", rows)
 
     def reach(self, migration: int, stage: Stage) -> None:
-        """A flow is about to be so far. Written by `flush`, or by anything else that is."""
+        """A flow is about to be so far. Written by `flush`, or by anything else that is.
+
+        Whoever sends calls `flush` first: the rule writer and the outbox, and for the instances
+        the importer, the deleter and those who set packets aside.
+        """
         self._reached[migration] = stage
 
     def flush(self) -> None:

@@ -35,7 +35,7 @@ class LeftRules:
         """Deletes rules that the switch says are idle, never of a flow under way."""
         async for flow in self._switch.idle_rules():
             if flow not in self._services.registry:
-                self._services.writer.put(flow, None, self._counts, self._deleted)
+                self._delete(flow)
 
     def one_shows(self) -> None:
         """A packet has come that is held for nobody."""
@@ -75,14 +75,20 @@ class LeftRules:
             logger.warning("%d flows were held by an earlier controller: let go", len(orphans))
             known = await homes(self._members)
             for flow in orphans:
-                rule, done = known.get(flow), self._deleted if flow not in known else _ignore
-                self._services.writer.put(flow, rule, self._counts, done)
+                if flow in known:
+                    self._services.writer.put(flow, known[flow], self._counts, _ignore)
+                else:
+                    self._delete(flow)
 
-    def _deleted(self, outcome: UpdateOutcome) -> None:
-        if outcome.reason:
-            logger.warning("an idle rule is not deleted: %s", outcome.reason)
-        else:
+    def _delete(self, flow: FiveTuple) -> None:
+        def done(outcome: UpdateOutcome) -> None:
+            if outcome.reason:
+                logger.warning("an idle rule is not deleted: %s", outcome.reason)
+                return
             self.expired += 1
+            self._services.registry.forget(flow)
+
+        self._services.writer.put(flow, None, self._counts, done)
 
 
 def _ignore(outcome: UpdateOutcome) -> None:

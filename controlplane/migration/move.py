@@ -167,7 +167,7 @@ class Move:
 
     def lose(self, packets: int) -> None:
         """Packets that the switch sent while flows were held have not arrived."""
-        self._mover.buffer.lost_packets += packets
+        self._mover.buffered.lost_packets += packets
 
     def outcomes(self) -> Counter[Outcome]:
         """Its flows by what has become of them."""
@@ -223,7 +223,7 @@ class Move:
             flow_phases_ms=summary.phases if summary else flow_phases(()),
             loop_blocked_ms=round(self._loop_watch.longest_busy_s * 1e3, 4),
             loop_late_ms=round(self._loop_watch.longest_late_s * 1e3, 4),
-            buffer=buffer_report(self._mover.buffer),
+            buffer=buffer_report(self._mover.buffered),
             control=control_report(self._mover.control),
             ports=PortsReport(
                 source_lost=self._ports.lost(self.source),

@@ -73,7 +73,7 @@ class Mover:
         self._rules = rules
         self._services = services
         self.control = ControlCounts()
-        self.buffer = BufferCounts()
+        self.buffered = BufferCounts()
         self.records: list[FlowRecord] = []
         """The flows, in the order they are moved."""
         self.population: Counter[Phase] = Counter()
@@ -105,6 +105,7 @@ class Mover:
         """When the destination has."""
         self._changed = asyncio.Event()
         self._cancel_reason: str | None = None
+        # KEEP and PASS_TO_… concern one packet: `held` does them.
         self._perform: dict[Action, Callable[[FlowRecord], None]] = {
             Action.RELEASE_TO_DESTINATION: self._release_to_destination,
             Action.RELEASE_TO_SOURCE: self._release_to_source,
@@ -221,18 +222,17 @@ class Mover:
             self.dispatch(record, Event.FULL, "the controller's packet buffer is full")
             state, actions = step(record.state, Event.HELD, now_s)
         record.state = state
-        record.first_held_s = record.first_held_s or now_s
         if Action.KEEP in actions:
             record.buffered_packets += 1
             record.buffered_bytes += len(frame)
-            self.buffer.keep(len(frame))
+            self.buffered.keep(len(frame))
             return
         to = self._destination if Action.PASS_TO_DESTINATION in actions else self._source
         if state.phase in _RULE_REPLACED:
             record.late_packets += 1
-            self.buffer.late_packets += 1
+            self.buffered.late_packets += 1
         record.passed_packets += 1
-        self.buffer.passed_packets += 1
+        self.buffered.passed_packets += 1
         self._release(to, frame)
 
     def dispatch(self, record: FlowRecord, event: Event, reason: str = "") -> None:
@@ -359,7 +359,7 @@ class Mover:
 
     def _release_all(self, record: FlowRecord, to: Member) -> None:
         frames = self._services.buffer.take(record.migration)
-        self.buffer.take(len(frames), sum(map(len, frames)))
+        self.buffered.take(len(frames), sum(map(len, frames)))
         for frame in frames:
             self._release(to, frame)
 
@@ -371,7 +371,7 @@ class Mover:
     def _give_back(self, record: FlowRecord, frame: bytes) -> None:
         """A packet that had waited at the destination goes to the source after all."""
         record.passed_packets += 1
-        self.buffer.passed_packets += 1
+        self.buffered.passed_packets += 1
         self._release(self._source, frame)
 
     def _release_to_destination(self, record: FlowRecord) -> None:

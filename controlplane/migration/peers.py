@@ -88,6 +88,11 @@ class Bucket(NamedTuple):
 class Switch(Protocol):
     """The switch's flow rules, buckets and packets."""
 
+    @property
+    def refused_packet_outs(self) -> int:
+        """Packets that it was sent and could not take."""
+        ...
+
     async def write_rules(self, updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
         """Applies updates of different flows in one Write; one outcome each, in order."""
         ...

@@ -72,7 +72,7 @@ COMMITTED = frozenset(
         Phase.FORWARDING,
     }
 )
-"""Phases of a flow that goes to the destination, whatever happens."""
+"""Phases of a flow that goes to the destination, unless the switch refuses the rule."""
 
 
 class Event(Enum):

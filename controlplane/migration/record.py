@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     """The source had no state left; the flow is steered to the destination."""
     ROLLED_BACK = "rolled back"
     STRANDED = "stranded"
-    """The switch refuses its rule: packets pass through the controller."""
+    """The switch refuses its rule, or does not answer."""
     UNDER_WAY = "under way"
 
 
@@ -34,7 +34,6 @@ class FlowRecord:
         "chunk",
         "chunk_bytes",
         "entered_s",
-        "first_held_s",
         "flow",
         "late_packets",
         "marker_read_s",
@@ -58,7 +57,6 @@ class FlowRecord:
         """When the first state behind its marker came."""
         self.released_s = 0.0
         """When its held packets had been handed to the switch."""
-        self.first_held_s = 0.0
         self.buffered_packets = 0
         self.buffered_bytes = 0
         self.passed_packets = 0

@@ -122,7 +122,8 @@ class FlowCounts(_Frozen):
     """Steered to the destination; the source had no state left."""
     rolled_back: int = 0
     stranded: int = 0
-    """Packets pass through the controller, for the switch refuses the rule."""
+    """The switch refuses the rule, or does not answer: where packets wait at the controller, they
+    pass through it."""
     under_way: int = 0
 
 
@@ -195,7 +196,7 @@ class FlowReport(_Frozen):
     """When it was written."""
     exported_ms: float | None = None
     in_place_ms: float | None = None
-    """When the destination had the state, and the packets were released."""
+    """When the destination had the state."""
     released_ms: float | None = None
     """When the packets had been handed to the switch."""
     steered_ms: float | None = None
@@ -238,7 +239,7 @@ class MoveReport(_Frozen):
     """Hash buckets whose flows it takes; of all of them some may not be the source's."""
     state: MoveState
     reason: str = ""
-    """Why it failed or was cancelled."""
+    """Why it failed or was cancelled, or what of it did not come about."""
     started_at: float
     downtime_ms: float | None = None
     """From the beginning of the call to the end of the last delete (paper §4.3); None while

@@ -38,6 +38,7 @@ class Registry:
         self._by_migration: dict[int, tuple[FlowRecord, Holder]] = {}
         self._strays: OrderedDict[int, tuple[FlowRecord, Holder]] = OrderedDict()
         self._stranded: dict[int, tuple[FlowRecord, Holder]] = {}
+        self._stranded_flows: dict[FiveTuple, int] = {}
         self._flows: dict[FiveTuple, int] = {}
 
     def add(self, record: FlowRecord, holder: Holder) -> None:
@@ -49,18 +50,27 @@ class Registry:
         """A flow has reached its end.
 
         `stray`: something went wrong on the way, so packets may still come. `stranded`: all
-        its packets come by way of the controller, for as long as it runs. There are no more of
-        those than rules in the switch, and none is forgotten.
+        its packets come by way of the controller, until its rule goes (`forget`). There are no
+        more of those than rules in the switch.
         """
         entry = self._by_migration.pop(record.migration)
         if self._flows.get(record.flow) == record.migration:
             del self._flows[record.flow]
         if stranded:
             self._stranded[record.migration] = entry
-        elif stray:
+            self._stranded_flows[record.flow] = record.migration
+            return
+        self.forget(record.flow)  # it may have been stranded before
+        if stray:
             self._strays[record.migration] = entry
             if len(self._strays) > _MAX_STRAYS:
                 self._strays.popitem(last=False)
+
+    def forget(self, flow: FiveTuple) -> None:
+        """No rule holds a flow any more that was stranded, if it was."""
+        migration = self._stranded_flows.pop(flow, None)
+        if migration is not None:
+            self._stranded.pop(migration, None)
 
     def find(self, migration: int) -> tuple[FlowRecord, Holder] | None:
         """The flow that a packet belongs to."""

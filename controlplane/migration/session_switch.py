@@ -27,6 +27,11 @@ from nf.southbound.flow import FiveTuple
 class Session(Protocol):
     """What is used of `controlplane.switch.session.SwitchSession`; all raise SwitchError."""
 
+    @property
+    def refused_packet_outs(self) -> int:
+        """Packets that it was sent and could not take."""
+        ...
+
     async def write(self, updates: Sequence[Update]) -> None:
         """Applies updates; a refused one does not stop the others."""
         ...
@@ -60,6 +65,11 @@ class SessionSwitch:
     def __init__(self, session: Session, rule_timeout_s: float) -> None:
         self._session = session
         self._timeout_ns = round(rule_timeout_s * 1e9)
+
+    @property
+    def refused_packet_outs(self) -> int:
+        """Packets that the switch was sent and could not take."""
+        return self._session.refused_packet_outs
 
     async def write_rules(self, updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
         """Applies updates of different flows in one Write; one outcome each, in order."""

@@ -32,10 +32,10 @@ class Rules:
     """Each flow is released when its own state is in place, instead of when all are."""
 
     export_timeout_s: float = 5.0
-    """How long the source may take to read the marker and export a state."""
+    """How long the source may answer for no flow, of those it is asked to export."""
 
     import_timeout_s: float = 5.0
-    """How long the destination may take to import a state."""
+    """How long the destination may answer for no flow, of those it is to import."""
 
     @property
     def is_loss_free(self) -> bool:
@@ -77,7 +77,7 @@ class Stage(Enum):
 
     @property
     def is_committed(self) -> bool:
-        """Whether the flow goes to the destination, whatever happens."""
+        """Whether whoever takes over sends the flow to the destination."""
         return self in (Stage.COMMITTED, Stage.COMMITTED_ABSENT)
 
 

@@ -42,7 +42,9 @@ class EngineCollector(Collector):
             value=status.bounced_packets,
         )
         yield CounterMetricFamily(
-            "uhaul_lost_packets", "Packets the switch did not take", value=status.lost_packets
+            "uhaul_lost_packet_outs",
+            "Packets the switch did not take",
+            value=status.lost_packet_outs,
         )
         yield CounterMetricFamily(
             "uhaul_lost_packet_ins",

@@ -131,7 +131,7 @@ class EngineView(_Frozen):
     max_bytes: int
     unknown_packets: int
     bounced_packets: int
-    lost_packets: int
+    lost_packet_outs: int
     lost_packet_ins: int
     lost_barriers: int
     expired_rules: int

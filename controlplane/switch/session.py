@@ -215,6 +215,11 @@ class SwitchSession:
 
     # --- packets and idle timeouts ----------------------------------------------------
 
+    @property
+    def refused_packet_outs(self) -> int:
+        """Packets that the switch was sent and said it could not take."""
+        return self.stream.refused_packet_outs
+
     async def send(self, packets: Sequence[PacketOut]) -> None:
         """Sends packets in this order; waits while the switch is slow to take them.
 

@@ -80,6 +80,7 @@ class ModelSwitch:
         self._idle: asyncio.Queue[FiveTuple] = asyncio.Queue()
         self._has_controller = True
         self.loses_barriers = False
+        self.refused_packet_outs = 0
         self.loses_every = 0
         """Of the packets that are held, one in so many does not get to the controller."""
         self.lost = 0

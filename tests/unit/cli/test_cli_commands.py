@@ -252,7 +252,8 @@ def test_a_capture_of_one_moment_has_no_rate(tmp_path: Path) -> None:
     ("arguments", "line"),
     [
         (("--northbound", "unix:/nowhere/x.sock"), "no controller at unix:/nowhere/x.sock"),
-        (("--northbound", "tcp:1"), "northbound address 'tcp:1': it is unix:/path/of/socket"),
+        (("--northbound", "127.0.0.1:9"), "no controller at 127.0.0.1:9"),
+        (("--northbound", "nf1"), "northbound address 'nf1' is neither unix:/PATH nor HOST:PORT"),
     ],
 )
 def test_no_controller(arguments: tuple[str, ...], line: str) -> None:

@@ -224,7 +224,7 @@ async def test_a_packet_that_the_switch_refuses_is_counted(tmp_path: Path) -> No
         model.stream_out.put_nowait(p4r.StreamMessageResponse(error=error))
         model.packet_in(b"after", 1, 0, 1, 0, 5)
         assert (await anext(switch.packet_ins())).payload == b"after"
-        assert switch.stream.refused_packet_outs == 1
+        assert switch.refused_packet_outs == 1
 
 
 async def test_counters(tmp_path: Path) -> None:

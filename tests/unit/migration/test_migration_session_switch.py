@@ -32,6 +32,7 @@ class FakeSession:
         self.updates: list[Update] = []
         self.entries: list[Entry] = []
         self.error: SwitchError | None = None
+        self.refused_packet_outs = 0
 
     async def write(self, updates: Sequence[Update]) -> None:
         self.updates += updates

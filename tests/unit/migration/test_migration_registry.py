@@ -1,0 +1,54 @@
+"""Whom a packet belongs to: pytest tests/unit/migration/test_migration_registry.py"""
+
+from __future__ import annotations
+
+import pytest
+from instance_model import flow_of
+
+from controlplane.migration import services
+from controlplane.migration.record import FlowRecord
+from controlplane.migration.services import Registry
+from controlplane.migration.state import State
+
+
+class Nobody:
+    def held(self, record: FlowRecord, frame: bytes) -> None: ...
+
+
+def ended(registry: Registry, flow: int, migration: int, **how: bool) -> None:
+    record = FlowRecord(flow_of(flow), migration, State())
+    registry.add(record, Nobody())
+    assert registry.find(migration) is not None
+    registry.end(record, **{"stray": False, **how})
+    assert len(registry) == 0
+    assert record.flow not in registry
+
+
+def test_what_went_well_is_forgotten_at_once() -> None:
+    ended(registry := Registry(), 1, 7)
+    assert registry.find(7) is None
+
+
+def test_of_those_that_did_not_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_MAX_STRAYS", 3)
+    registry = Registry()
+    for number in range(5):
+        ended(registry, number, number, stray=True)
+    assert [registry.find(number) is not None for number in range(5)] == [False] * 2 + [True] * 3
+
+
+def test_a_stranded_flow_is_remembered_until_its_rule_goes() -> None:
+    registry = Registry()
+    ended(registry, 1, 7, stray=True, stranded=True)
+    ended(registry, 2, 8, stray=True, stranded=True)
+    registry.forget(flow_of(1))
+    registry.forget(flow_of(3))
+    assert registry.find(7) is None
+    assert registry.find(8) is not None
+
+
+def test_a_stranded_flow_that_is_moved_again_is_forgotten() -> None:
+    registry = Registry()
+    ended(registry, 1, 7, stray=True, stranded=True)
+    ended(registry, 1, 9)
+    assert registry.find(7) is None
