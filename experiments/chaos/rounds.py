@@ -12,10 +12,11 @@ from typing import Any
 from controlplane.migration.report import UNDER_WAY
 from experiments.chaos.faults import Accident
 from experiments.chaos.suspicion import Doubt, Outage, Suspicion
-from nf.southbound.client import FlowSummary, SouthboundError
+from nf.southbound.client import FlowSummary, InstanceClient, SouthboundError
 from nf.southbound.flow import FiveTuple
 from testbed import plan
 from testbed.bed import Bed
+from testbed.child import BedError
 from testbed.northbound import NorthboundError
 
 _SETTLE_S = 40.0
@@ -66,7 +67,7 @@ class Round:
 
 
 async def run_round(bed: Bed, number: int, random: Random, forgotten: set[FiveTuple]) -> Round:
-    """Runs a round. Raises BedError when what was stopped cannot be started again.
+    """Runs a round. Raises BedError when what was stopped cannot be started again, or is silent.
 
     `forgotten` are flows whose state was lost with an instance, in this round (which adds
     them) or before: they may begin anew at one instance and later at the other.
@@ -163,15 +164,23 @@ async def _settled(bed: Bed) -> tuple[dict[str, Any] | None, list[str]]:
 
 
 async def _knowledge(bed: Bed) -> Knowledge:
+    """Raises BedError when an instance does not tell: nothing could be said of its flows."""
     found: dict[str, dict[FiveTuple, FlowSummary]] = {}
     for instance in plan.INSTANCES:
         async with bed.instance(instance) as client:
-            try:
-                flows = await client.list_flows()
-            except SouthboundError:
-                flows = []
-            found[instance.name] = {each.flow: each for each in flows}
+            found[instance.name] = {each.flow: each for each in await _listed(client)}
     return found
+
+
+async def _listed(client: InstanceClient) -> list[FlowSummary]:
+    deadline_s = time.monotonic() + _SETTLE_S
+    while True:
+        try:
+            return await client.list_flows()
+        except SouthboundError as error:
+            if time.monotonic() > deadline_s:
+                raise BedError(str(error)) from None
+        await asyncio.sleep(_POLL_S)
 
 
 def _doubled(
