@@ -3,7 +3,8 @@
 Every round moves flows of a live load of real TCP connections, and kills, hangs or cancels
 something at a random moment. Afterwards nothing may be under way for ever, no state in two
 places or lost without need, and every connection has to end with its payload intact. All is
-drawn from the seed. Writes out/chaos.json; exits with 1 when something is wrong.
+drawn from the seed. Writes out/chaos.json, and keeps the logs of the beds on which something
+is wrong; exits with 1 then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import time
 from collections import Counter
@@ -166,14 +168,24 @@ def _run_bed(
         record = LoadRecord.read(load.result_file)
     broken = Counter(flow.outcome for flow in record.flows if flow.outcome in ERRORS)
     place = f"rounds {first} to {first + count - 1}"
-    wrong = [f"{place}: {number} connections {how}" for how, number in broken.items()]
+    wrong = [f"{place}: {number} connections end as {how}" for how, number in broken.items()]
     outages = [each.outage for each in rounds if each.outage is not None]
     for each in rounds:
         lost = [found.what for found in confirmed(each.suspicions, record.flows, outages)]
         if lost:
             more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
             wrong.append(f"{each.title}: {lost[0]}{more}")
+    if wrong or any(each.wrong for each in rounds):
+        _keep(arguments.run_directory, arguments.out / f"chaos-{first}")
     return rounds, wrong
+
+
+def _keep(run: Path, place: Path) -> None:
+    """What a bed has written; the next one writes over it."""
+    place.mkdir(parents=True, exist_ok=True)
+    for file in run.iterdir():
+        if file.is_file():
+            shutil.copy2(file, place)
 
 
 def _table(rounds: list[Round]) -> object:
