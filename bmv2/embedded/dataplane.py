@@ -15,10 +15,10 @@ from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.compiler import FLAGS, compile_library
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
-from bmv2.embedded.fit import misfits
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
+from bmv2.embedded.misfits import misfits
 from bmv2.embedded.observation import Observation
 from bmv2.embedded.p4runtime.backend import Cells, PlainRun
 from bmv2.embedded.p4runtime.schema import Schema, Table

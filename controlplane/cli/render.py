@@ -136,7 +136,7 @@ def _flow_rows(table: Table, flows: tuple[FlowView, ...]) -> None:
     for flow in flows:
         table.add_row(
             flow.flow,
-            flow.instance or "held",
+            flow.instance or "–",
             size(flow.bytes),
             f"{flow.idle_ms:.1f} ms",
             "ended" if flow.ended else "",

@@ -38,7 +38,7 @@ class Marker:
             self._timer = None
 
 
-async def close(
+async def close_buckets(
     instance: Member, buckets: Collection[int], services: Services, counts: ControlCounts
 ) -> None:
     """Lets an instance take no new flow of buckets, once it has read all that it was sent.
@@ -55,4 +55,4 @@ async def close(
 
 async def catch_up(instance: Member, services: Services, counts: ControlCounts) -> None:
     """Returns when an instance has read all that it was sent. Raises SouthboundError."""
-    await close(instance, (), services, counts)
+    await close_buckets(instance, (), services, counts)

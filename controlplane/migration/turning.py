@@ -10,7 +10,7 @@ from controlplane.migration.buckets import owned, shared
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
-from controlplane.migration.marker import close
+from controlplane.migration.marker import close_buckets
 from controlplane.migration.peers import Bucket, Member
 from controlplane.migration.services import Services
 from nf.southbound.client import SouthboundError
@@ -59,7 +59,7 @@ class Turning:
                 self.turned = mine
                 await keeper.write(group, dict.fromkeys(mine, turned))
             self._shared = shared(await keeper.read(group), *turned, self._scope)
-            await close(self._source, self._shared, self._services, counts)
+            await close_buckets(self._source, self._shared, self._services, counts)
 
     async def take_over(self) -> None:
         """What an earlier controller has turned counts as turned here. Raises MoveError."""
@@ -71,7 +71,7 @@ class Turning:
     async def close_source(self) -> None:
         """As `turn` does, where it may not have come to that. Raises SouthboundError."""
         if self.turned:
-            await close(self._source, self.turned, self._services, self._counts)
+            await close_buckets(self._source, self.turned, self._services, self._counts)
 
     async def give_back(self) -> None:
         """Turns the buckets back. Raises MoveError and SouthboundError.

@@ -154,7 +154,8 @@ class FlowView(_Frozen):
 
     flow: str
     instance: str | None
-    """Where it is steered; None while it is held, or where its bucket has no owner."""
+    """Where it was steered last; None where it never was: it was held from its first packet on,
+    or its bucket has no owner."""
     bytes: int
     idle_ms: float
     """Since its last packet."""

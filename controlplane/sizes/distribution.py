@@ -106,11 +106,6 @@ class SizeDistribution:
         """The share of flows of at least `size` bytes."""
         return float(self.share_beyond(size))
 
-    def mean_capped(self, cap: float) -> float:
-        """The mean of the sizes, each cut at `cap` bytes."""
-        below = self.mean() - self._moment(cap)
-        return below + cap * self.flow_share_from(cap)
-
     def scaled(self, factor: float) -> SizeDistribution:
         """The same distribution with every size multiplied by `factor`."""
         return SizeDistribution(

@@ -70,11 +70,6 @@ def test_shares(
     assert distribution.flow_share_from(size) == pytest.approx(flow_share)
 
 
-@pytest.mark.parametrize(("cap", "mean"), [(0, 0.0), (50, 37.5), (100, 50.0)])
-def test_mean_of_sizes_cut_at_a_cap(cap: float, mean: float) -> None:
-    assert UNIFORM.mean_capped(cap) == pytest.approx(mean)
-
-
 def test_scaling_keeps_the_shares() -> None:
     scaled = WEB_SEARCH.scaled(0.01)
     assert scaled.mean() == pytest.approx(WEB_SEARCH.mean() / 100)
@@ -133,7 +128,6 @@ def test_shares_are_shares(distribution: SizeDistribution, one: float, other: fl
     assert 0 <= distribution.byte_share_from(high) <= distribution.byte_share_from(low) <= 1
     left = float(distribution.share_left(high, low, unheard_of=0.0))
     assert 0 <= left <= 1
-    assert distribution.mean_capped(low) <= distribution.mean_capped(high) + 1e-6
 
 
 # --- learning -----------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """P4Info that is not of the device config's program.
 
-Run: pytest tests/unit/embedded/test_embedded_fit.py
+Run: pytest tests/unit/embedded/test_embedded_misfits.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 from small_program import BUILD
 
-from bmv2.embedded.fit import misfits
+from bmv2.embedded.misfits import misfits
 from bmv2.embedded.p4runtime.p4info import schema_of
 from bmv2.embedded.program.load import load_program
 
