@@ -42,7 +42,9 @@ class Sample:
     controller_cpu_ms: float
     instances_cpu_ms: float
     loop_blocked_ms: float
-    """The longest time for which the controller could do nothing else."""
+    """The longest time of its processor for which the controller did one thing only."""
+    lost_packets: float
+    """Reported as lost: on the way from the switch, or by an instance that could not read them."""
     miscounted: float | None
     """Packets that are in no state, or in two; None where that is not promised."""
 
@@ -75,6 +77,14 @@ class Sample:
             instances_cpu_ms=1e3
             * sum(used for name, used in cpu_s.items() if name.startswith("nf")),
             loop_blocked_ms=report["loop_blocked_ms"],
+            lost_packets=sum(
+                lost or 0
+                for lost in (
+                    buffer["lost_packets"],
+                    report["ports"]["source_lost"],
+                    report["ports"]["destination_lost"],
+                )
+            ),
             miscounted=miscounted,
         )
 
@@ -86,6 +96,7 @@ _FELT = (
     ("p99", "held_p99_ms"),
     ("kept", "buffer_packets"),
     ("peak", "buffer_peak_packets"),
+    ("lost", "lost_packets"),
 )
 """What the traffic has to do with."""
 _COST = (
