@@ -37,7 +37,7 @@ _RATE_PER_S = 60.0
 _RHO = 0.35
 _WARM_UP_S = 3.0  # until there are flows of all sizes
 _LOAD_END_S = 20.0
-_PATIENCE_S = 40.0  # TCP backs off: after several outages in a row it is silent for half a minute
+_PATIENCE_S = 70.0  # TCP backs off: four outages in a row make it silent for a minute
 
 
 def _parser() -> argparse.ArgumentParser:
