@@ -31,7 +31,7 @@ from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import detoured
 
 _TURN = 64  # flows handled before the loop gets its turn
-_WRITTEN_AT_ONCE = 1024  # flows in one transaction of the journal: some milliseconds
+_WRITTEN_AT_ONCE = 256  # flows in one transaction of the journal: a few milliseconds
 _TICK_S = 0.1
 _NO_BARRIER = "the switch has returned no barrier: packets may still come, and are passed on"
 _NOT_STARTED = frozenset({Phase.WAITING})
