@@ -68,6 +68,8 @@ from nf.southbound.flow import FiveTuple
 _First = TypeVar("_First")
 _Second = TypeVar("_Second")
 
+_PIECE = 512  # flows that are looked through before the loop gets its turn
+
 logger = logging.getLogger(__name__)
 
 
@@ -398,8 +400,13 @@ class Move:
             self._mover.control.southbound_calls += 1
             flows = await self.source.southbound.list_flows()
         self._active = len(flows)
-        in_scope = (flow for flow in flows if flow.flow.bucket in self.options.buckets)
-        return self._strategy.choose(in_scope)
+        buckets = self.options.buckets
+        chosen: list[FiveTuple] = []
+        for first in range(0, len(flows), _PIECE):
+            piece = flows[first : first + _PIECE]
+            chosen += self._strategy.choose(each for each in piece if each.flow.bucket in buckets)
+            await asyncio.sleep(0)
+        return chosen
 
     async def _ends_cancelled(self) -> bool:
         """Ends the move if it has been cancelled."""
