@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import threading
 from pathlib import Path
 
-import uvloop
-
 from bmv2 import log_options
-from bmv2.embedded.observation import Observation
-from bmv2.embedded.p4runtime.tls import TlsOptions
-from bmv2.errors import SwitchError
-from bmv2.switch import EmbeddedSwitchOptions, serve
+from bmv2.embedded.build import build
 
 _MAX_PORT = 510
 """Ports have 9 bits in v1model, and 511 is the port of what is dropped."""
@@ -102,37 +98,20 @@ def check_arguments(run: argparse.ArgumentParser, arguments: argparse.Namespace)
         run.error("certificates are for --grpc-server-ssl, which is not given")
 
 
-def _options(arguments: argparse.Namespace, observation: Observation) -> EmbeddedSwitchOptions:
-    ports: dict[int, str] = {}
-    for number, interface in arguments.interface:
-        if number in ports:
-            raise SwitchError(f"port {number} is given twice")
-        if number == arguments.cpu_port:
-            raise SwitchError(f"port {number} is the CPU port")
-        ports[number] = interface
-    return EmbeddedSwitchOptions(
-        program=arguments.program,
-        p4info=arguments.p4info,
-        ports=ports,
-        cpu_port=arguments.cpu_port,
-        grpc_address=arguments.grpc_server_addr,
-        device_id=arguments.device_id,
-        tls=_tls(arguments) if arguments.grpc_server_ssl else None,
-        observation=observation,
-    )
-
-
-def _tls(arguments: argparse.Namespace) -> TlsOptions:
-    return TlsOptions(
-        certificate=arguments.grpc_server_cert,
-        key=arguments.grpc_server_key,
-        ca=arguments.grpc_server_cacert,
-        needs_client_certificate=arguments.grpc_server_with_client_auth,
-    )
-
-
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the switch until it is stopped; the exit code. Raises SwitchError and OSError."""
     with contextlib.closing(log_options.open_log(arguments)) as observation:
-        uvloop.run(serve(_options(arguments, observation)))
+        if arguments.program is not None:
+            early = (arguments.program, observation.needs_trace)
+            threading.Thread(target=_compile, args=early, name="compiler").start()
+        # To import the rest takes as long as to compile a small program: at the same time.
+        from bmv2.run_switch import run
+
+        run(arguments, observation)
     return 0
+
+
+def _compile(program: Path, is_traced: bool) -> None:
+    """Fills the cache. Who loads the program finds it there, or tells what is wrong."""
+    with contextlib.suppress(Exception):
+        build(program.read_bytes(), is_traced=is_traced)

@@ -9,10 +9,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
 from bmv2.embedded.errors import CompileError
+
+_compiling = threading.Lock()
 
 RUNTIME = Path(__file__).parent / "runtime"
 
@@ -57,8 +60,14 @@ def cache_directory() -> Path:
 def compile_library(source: str, flags: tuple[str, ...] = FLAGS) -> bytes:
     """The shared library of a C source, from the cache if it was compiled before.
 
-    Flags in $CFLAGS come after the others. Raises CompileError.
+    Flags in $CFLAGS come after the others. In one process one is compiled at a time: who asks
+    for it meanwhile finds it in the cache. Raises CompileError.
     """
+    with _compiling:
+        return _compiled(source, flags)
+
+
+def _compiled(source: str, flags: tuple[str, ...]) -> bytes:
     flags = (*flags, *shlex.split(os.environ.get("CFLAGS", "")))
     compiler = find_compiler()
     digest = hashlib.sha256()

@@ -9,11 +9,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from bmv2.embedded.array_access import CounterArrays, MeterArrays, RegisterArrays
-from bmv2.embedded.codegen.generate import generate
+from bmv2.embedded.build import build
 from bmv2.embedded.codegen.profiles import number_profiles
 from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import number_tables
-from bmv2.embedded.compiler import FLAGS, compile_library
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.match import Match
@@ -26,7 +25,6 @@ from bmv2.embedded.packet_queues import DigestReader, QueueReader
 from bmv2.embedded.plain_updates import PlainUpdates
 from bmv2.embedded.profile import ProfileTarget
 from bmv2.embedded.profile_access import ProfileAccess
-from bmv2.embedded.program.load import load_program
 from bmv2.embedded.program.model import Program
 from bmv2.embedded.table_access import TableAccess
 from bmv2.embedded.value_set_access import ValueSets
@@ -103,10 +101,9 @@ class Dataplane:
 
         Raises UnsupportedProgram and CompileError.
         """
-        model = load_program(program)
-        flags = (*FLAGS, "-DTRACE") if observation and observation.needs_trace else FLAGS
-        library = Library(compile_library(generate(model), flags))
-        return cls(model, library, ports=ports, cpu_port=cpu_port, observation=observation)
+        is_traced = observation is not None and observation.needs_trace
+        model, library = build(program, is_traced=is_traced)
+        return cls(model, Library(library), ports=ports, cpu_port=cpu_port, observation=observation)
 
     def misfit(self, schema: Schema) -> str | None:
         """What a P4Info says that is not so in the program; none where they fit."""
