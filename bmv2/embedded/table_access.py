@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bmv2.embedded.codegen.keys import KeyKind
 from bmv2.embedded.codegen.tables import TableNumbers
-from bmv2.embedded.errors import DuplicateEntry, TableFull
+from bmv2.embedded.errors import DuplicateEntry, TableFull, UnsupportedProgram
 from bmv2.embedded.library import Rates
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
@@ -56,20 +56,26 @@ class TableAccess:
         """Handles of the entries that the program has, in its order."""
 
     def initialise(self) -> None:
-        """Writes what the program says: the default action and the constant entries."""
+        """Writes what the program says: the default action and the constant entries.
+
+        Raises UnsupportedProgram when two of them have one key, or there are too many.
+        """
         self.reset_default()
         # The program's smaller number wins, here the larger one, and the last is above 0: so
         # P4Runtime counts, whose entries may come between.
         top = 1 + max((entry.priority for entry in self._table.entries), default=0)
-        self.initial_entries = tuple(
-            self.add(
-                [constant_match(match) for match in entry.key],
-                top - entry.priority,
-                self._names[entry.action_id],
-                entry.arguments,
-            )
-            for entry in self._table.entries
-        )
+        handles: list[int] = []
+        for number, entry in enumerate(self._table.entries, 1):
+            key = [constant_match(match) for match in entry.key]
+            action = self._names[entry.action_id]
+            try:
+                handles.append(self.add(key, top - entry.priority, action, entry.arguments))
+            except (TableFull, DuplicateEntry) as error:
+                why = "another one before it" if isinstance(error, DuplicateEntry) else "no room"
+                raise UnsupportedProgram(
+                    f"table {self._table.name}: for its constant entry {number} there is {why}"
+                ) from None
+        self.initial_entries = tuple(handles)
 
     # --- entries ----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from finsy.proto import p4d, p4r
 
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.backend import Backend
+from bmv2.embedded.p4runtime.counter_data import counter_data
 from bmv2.embedded.p4runtime.data_type import BitsType
 from bmv2.embedded.p4runtime.errors import (
     Code,
@@ -56,7 +57,7 @@ class Arrays:
                 entry = p4r.CounterEntry(
                     counter_id=array.id,
                     index=p4r.Index(index=index),
-                    data=p4r.CounterData(packet_count=packets, byte_count=byte_count),
+                    data=counter_data(packets, byte_count),
                 )
                 yield p4r.Entity(counter_entry=entry)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime.backend import Backend
+from bmv2.embedded.p4runtime.counter_data import counter_data
 from bmv2.embedded.p4runtime.errors import (
     P4RuntimeError,
     invalid,
@@ -169,7 +170,7 @@ class DirectResources:
 
     def _counter(self, table: Table, handle: int | None) -> p4r.CounterData:
         packets, byte_count = self._backend.entry_counter(table.name, handle)
-        return p4r.CounterData(packet_count=packets, byte_count=byte_count)
+        return counter_data(packets, byte_count)
 
     def _meter_config(self, table: Table, handle: int | None) -> p4r.MeterConfig | None:
         rates = self._backend.entry_meter(table.name, handle)

@@ -303,6 +303,16 @@ async def test_counters(primary: Controller) -> None:
     assert error.canonical_code == 11
 
 
+async def test_a_counter_beyond_what_the_message_holds_is_read(
+    switch: Switch, primary: Controller
+) -> None:
+    switch.backend.counters["UhaulIngress.drops", 2] = (1 << 63, 5)
+    cell = p4r.CounterEntry(counter_id=IDS.counter["drops"], index=p4r.Index(index=2))
+    (found,) = await primary.read(cell)
+    data = found.counter_entry.data
+    assert (data.packet_count, data.byte_count) == ((1 << 63) - 1, 5)
+
+
 # --- registers -------------------------------------------------------------------
 
 

@@ -9,12 +9,15 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from small_program import BUILD, P
 
 from bmv2.embedded.codegen.calculations import Calculations
 from bmv2.embedded.codegen.expression import Expressions
 from bmv2.embedded.codegen.layout import Layout
 from bmv2.embedded.codegen.tables import is_fixed
+from bmv2.embedded.dataplane import Dataplane
+from bmv2.embedded.errors import UnsupportedProgram
 from bmv2.embedded.program.load import load_program
 from bmv2.embedded.program.model import Program
 
@@ -73,3 +76,13 @@ def test_a_table_that_is_named_as_the_compilers_own_is_the_controllers() -> None
     tables = {table.name: table for table in changed("controller", rename).tables()}
     assert not is_fixed(tables.pop("tbl_hosts"))
     assert all(map(is_fixed, tables.values()))
+
+
+def test_constant_entries_with_one_key_are_refused_by_name() -> None:
+    document = json.loads((BUILD / "const_entries.json").read_text())
+    tables = [each for pipeline in document["pipelines"] for each in pipeline["tables"]]
+    table = next(each for each in tables if each.get("entries"))
+    table["entries"].append(copy.deepcopy(table["entries"][0]))
+    number = len(table["entries"])
+    with pytest.raises(UnsupportedProgram, match=f"its constant entry {number} there is another"):
+        Dataplane.load(json.dumps(document).encode(), ports={}, cpu_port=510)
