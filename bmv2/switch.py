@@ -29,6 +29,7 @@ from bmv2.listening import ListenError, check_free
 _log = logging.getLogger(__name__)
 
 _STOP_GRACE_S = 0.2
+_LOSSES_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +92,18 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
         loaded.add(dataplane)
         return dataplane
 
+    def running() -> list[Dataplane]:
+        return [dataplane for dataplane in loaded if dataplane.is_running]
+
     def log_counts() -> None:
-        for dataplane in loaded:
-            if dataplane.is_running:
-                dataplane.log_counts()
+        for dataplane in running():
+            dataplane.log_counts()
+
+    async def watch_losses() -> None:
+        while True:
+            await asyncio.sleep(_LOSSES_S)
+            for dataplane in running():
+                dataplane.log_losses()
 
     loaded = weakref.WeakSet[Dataplane]()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, log_counts)
@@ -111,9 +120,11 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
         raise SwitchError(str(error)) from error
     gc.freeze()  # what is there now stays: not to be looked through again and again
     _log.info("device %d serves P4Runtime on %s", options.device_id, options.grpc_address)
+    watch = asyncio.create_task(watch_losses(), name="losses")
     try:
         await service.run()
     finally:
+        watch.cancel()
         await server.stop(_STOP_GRACE_S)
 
 

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from experiments.trial import Trial
 from nf.southbound.flow import FiveTuple
 from testbed import plan
-from testbed.accounting import Account, account, flow_key, flow_keys, ipv4_only
+from testbed.accounting import (
+    Account,
+    account,
+    flow_key,
+    flow_keys,
+    identities,
+    ipv4_only,
+)
 from testbed.capture import Packets
 from testbed.load.record import ERRORS, FlowRecord, LoadRecord
 
@@ -31,6 +38,8 @@ class Packeting:
 
     sent: int
     lost: int
+    lost_before_instance: int
+    """Of the lost, those that were never given to an instance."""
     duplicated: int
     foreign: int
     """Packets that came out and never went in."""
@@ -190,6 +199,7 @@ def find_packets(trial: Trial) -> Packeting:
     return Packeting(
         sent=sum(each.entered for each in both),
         lost=sum(each.lost for each in both),
+        lost_before_instance=_count_lost_before_instance(trial, both),
         duplicated=sum(each.duplicated for each in both),
         foreign=sum(each.foreign for each in both),
         reordered=sum(each.reordered for each in both),
@@ -199,6 +209,12 @@ def find_packets(trial: Trial) -> Packeting:
         delay_ms_p99=round(float(p99), 4),
         delay_ms_max=round(float(longest), 4),
     )
+
+
+def _count_lost_before_instance(trial: Trial, both: Iterable[Account]) -> int:
+    lost = np.concatenate([each.lost_ids for each in both])
+    given = [identities(ipv4_only(trial.out_of_switch[each.name])) for each in plan.INSTANCES]
+    return int(np.isin(lost, np.concatenate(given), invert=True).sum())
 
 
 def find_traffic(load: LoadRecord) -> Traffic:
@@ -267,7 +283,8 @@ def find(trial: Trial) -> Findings:
 
 def _faults(packets: Packeting, traffic: Traffic, where: Whereabouts) -> dict[str, int]:
     counts = {
-        "packets lost": packets.lost,
+        "packets lost before an instance": packets.lost_before_instance,
+        "packets lost at or behind an instance": packets.lost - packets.lost_before_instance,
         "packets duplicated": packets.duplicated,
         "foreign packets": packets.foreign,
         "packets not captured": packets.capture_overflow,

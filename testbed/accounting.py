@@ -38,6 +38,9 @@ class Account:
     lost: int
     """Packets that did not come out."""
 
+    lost_ids: NDArray[np.uint64]
+    """What `identities` says of each of them."""
+
     duplicated: int
     """Packets that came out more often than they went in."""
 
@@ -114,7 +117,7 @@ def account(entered: Packets, left: Packets) -> Account:
         else np.zeros(len(known), np.int64)
     )
     matched = int(np.minimum(came, times_in).sum())
-    lost = int(np.maximum(times_in - came, 0).sum())
+    missing = np.maximum(times_in - came, 0)
     duplicated = int(np.maximum(came - times_in, 0).sum())
 
     once = (came == 1) & (times_in == 1)
@@ -125,7 +128,8 @@ def account(entered: Packets, left: Packets) -> Account:
     return Account(
         entered=len(entered),
         left=len(left),
-        lost=lost,
+        lost=int(missing.sum()),
+        lost_ids=np.repeat(known, missing),
         duplicated=duplicated,
         foreign=len(left) - matched - duplicated,
         reordered=_count_reordered(directed, rank_in, rank_out),

@@ -15,6 +15,7 @@ from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
+from bmv2.embedded.loss_log import LossLog
 from bmv2.embedded.match import Match
 from bmv2.embedded.meter import MeterRates
 from bmv2.embedded.misfits import misfits
@@ -71,6 +72,7 @@ class Dataplane:
         self._packets = QueueReader(self._call.switch_receive)
         self._digests = DigestReader(self._call, program)
         self._opened: list[int] = []
+        self._losses = LossLog()
         self._is_started = False
         self._is_stopped = False
         _check(self._call.switch_prepare(), "the data plane cannot be prepared")
@@ -392,6 +394,12 @@ class Dataplane:
         for number in self._opened:
             _log.info("port %d: %s", number, describe(self.port_counts(number)))
         _log.info("packets that left by no port: %s", describe(self.fate_counts()))
+
+    def log_losses(self) -> None:
+        """Warns in the log of packets and digests that were lost since the last call."""
+        self._losses.tell(
+            {port: self.port_counts(port) for port in self._opened}, self.fate_counts()
+        )
 
     def fate_counts(self) -> FateCounts:
         """What became of the packets that went out by no port."""

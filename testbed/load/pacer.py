@@ -52,11 +52,13 @@ class Pacer:
 
     The load is limited by its senders, not by the network: so it is the same
     whatever the switch does, and as many flows are active at once as arrive a
-    second times the time each of them takes.
+    second times the time each of them takes. A pacer that got no processor makes up
+    for one interval, not for more: a burst after it would be no load that anyone asked for.
     """
 
     def __init__(self, chunk: int, interval_s: float) -> None:
         self._chunk = chunk
+        self._interval_s = interval_s
         self._tick_s = interval_s / _SLOTS
         self._slots: list[list[Sender]] = [[] for _ in range(_SLOTS)]
         self._next = 0
@@ -72,8 +74,7 @@ class Pacer:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due += self._tick_s
-            # When late, the turns that were missed are taken at once.
+            due = max(due + self._tick_s, loop.time() - self._interval_s)
             await asyncio.sleep(max(0.0, due - loop.time()))
             slot, self._next = self._next, (self._next + 1) % _SLOTS
             senders = self._slots[slot]

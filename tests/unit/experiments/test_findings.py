@@ -124,6 +124,14 @@ def test_a_planted_fault_is_found(
     assert not found.clean
 
 
+def test_where_packets_were_lost_is_found() -> None:
+    assert find(lose_a_packet(make_trial())).faults == {"packets lost at or behind an instance": 1}
+    trial = lose_a_packet(make_trial())
+    for name in ("nf1", "nf2"):
+        trial = with_out(trial, name, packets([], to_server=True))
+    assert find(trial).faults == {"packets lost before an instance": 1}
+
+
 def test_a_flow_that_was_over_and_has_expired_is_no_fault() -> None:
     trial = make_trial()
     over = flow(7, start_s=1.0, took_s=0.1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from testbed.accounting import account, flow_key, flow_keys
+from testbed.accounting import account, flow_key, flow_keys, identities
 from testbed.capture import SNAP_BYTES, Packets
 
 TRIALS = 50
@@ -64,6 +64,7 @@ def test_planted_faults_are_counted_exactly(random: np.random.Generator) -> None
         left = Packets.join([left, foreign])
         result = account(entered, left)
         assert result.lost == len(lost)
+        assert set(result.lost_ids) == set(identities(pick(entered, lost)))
         assert result.duplicated == len(doubled)
         assert result.foreign == len(foreign)
         assert result.reordered == 0
