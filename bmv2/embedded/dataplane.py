@@ -14,6 +14,7 @@ from bmv2.embedded.codegen.profiles import number_profiles
 from bmv2.embedded.codegen.storage import MAX_PACKET_BYTES
 from bmv2.embedded.codegen.tables import number_tables
 from bmv2.embedded.errors import CompileError, UnsupportedProgram
+from bmv2.embedded.fitted import fitted
 from bmv2.embedded.library import FateCounts, Library, PortCounts, describe
 from bmv2.embedded.loss_log import LossLog
 from bmv2.embedded.match import Match
@@ -110,6 +111,10 @@ class Dataplane:
     def misfit(self, schema: Schema) -> str | None:
         """What a P4Info says that is not so in the program; none where they fit."""
         return next(misfits(self.program, schema), None)
+
+    def fitted(self, schema: Schema) -> Schema:
+        """A P4Info that fits, with the widths of values where the program's are smaller."""
+        return fitted(self.program, schema)
 
     # --- life -------------------------------------------------------------------------------
 

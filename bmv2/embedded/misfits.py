@@ -17,7 +17,7 @@ from bmv2.embedded.program.model import Program
 from bmv2.embedded.program.model import Table as ProgramTable
 
 _BY_WIDTH = (MatchType.LPM, MatchType.RANGE)
-"""Matches that are about all bits of a field."""
+"""Matches whose widths are part of what they say."""
 
 
 def misfits(program: Program, schema: Schema) -> Iterator[str]:
@@ -49,7 +49,8 @@ def _table_misfits(
     ):
         yield "its key"
     for field, width in zip(described.fields, widths, strict=False):
-        if field.match_type in _BY_WIDTH and field.width != width:
+        is_narrow_optional = field.match_type is MatchType.OPTIONAL and field.width < width
+        if is_narrow_optional or (field.match_type in _BY_WIDTH and field.width != width):
             yield f"field {field.name} has {width} bits"
     actions = {program.actions[each].name: program.actions[each] for each in table.actions}
     for action in described.actions.values():
@@ -71,7 +72,7 @@ def _array_misfits(program: Program, schema: Schema) -> Iterator[str]:
         each.name: (each.size, word_count(each.width)) for each in program.registers.values()
     }
     for register in schema.registers.values():
-        if registers.get(register.name) != (register.size, word_count(register.width)):
+        if registers.get(register.name) != (register.size, word_count(register.type.width)):
             yield f"register {register.name}"
     counters = {name: counter.size for name, counter in program.counters.items()}
     for counter in schema.counters.values():

@@ -150,12 +150,14 @@ def _action(action: Action, number: int) -> _Action:
 
 def _is_plain(table: Table, access: TableAccess) -> bool:
     """Whether an update that says no more than key and action leaves nothing else to be done."""
+    key = access.numbers.key.fields
     return (
         bool(table.fields)
         and not table.is_const
         and not table.implementation_id
         and table.direct_meter is None
-        and all(field.mask is None for field in access.numbers.key.fields)
+        and all(field.mask is None for field in key)
+        and [field.width for field in table.fields] == [field.width for field in key]
     )
 
 

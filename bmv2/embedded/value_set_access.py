@@ -14,6 +14,8 @@ from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 from bmv2.embedded.program.model import Program
 from bmv2.embedded.table_keys import WORD_BYTES
 
+_MOST_PREFIXES = 1 << 16
+
 
 class ValueSets:
     """All of them; a set is written as a whole."""
@@ -38,6 +40,8 @@ class ValueSets:
             fields = zip(member, numbers.widths, strict=True)
             for parts in itertools.product(*(list(_ternaries(*field)) for field in fields)):
                 count += 1
+                if count > _MOST_PREFIXES:
+                    raise TableFull(f"value set {name}: its ranges make too many prefixes")
                 for part, width in zip(parts, numbers.widths, strict=True):
                     room = WORD_BYTES * word_count(width)
                     keys += (part.value & part.mask).to_bytes(room, "little")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from typing import TypeAlias
 
 import numpy as np
-from finsy.proto import p4d, p4r
+from finsy.proto import p4r
 
-from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.counter_data import counter_data
 from bmv2.embedded.p4runtime.data_type import BitsType
@@ -18,9 +18,12 @@ from bmv2.embedded.p4runtime.errors import (
     unimplemented,
 )
 from bmv2.embedded.p4runtime.meter_config import decode_config, encode_config
-from bmv2.embedded.p4runtime.schema import Array, Meter, Schema
+from bmv2.embedded.p4runtime.schema import Counter, Meter, Register, Schema
 
 _CELLS_A_MESSAGE = 8192
+
+_Array: TypeAlias = Counter | Meter | Register
+_Entry: TypeAlias = p4r.CounterEntry | p4r.MeterEntry | p4r.RegisterEntry
 
 
 class Arrays:
@@ -46,7 +49,7 @@ class Arrays:
 
     def read_counters(self, query: p4r.CounterEntry) -> Generator[p4r.Entity]:
         """The cells that a query selects. Raises P4RuntimeError."""
-        arrays: Iterable[Array] = (
+        arrays: Iterable[Counter] = (
             [self._schema.counter(query.counter_id)]
             if query.counter_id
             else self._schema.counters.values()
@@ -100,7 +103,7 @@ class Arrays:
         """Sets one cell, or all of them where no index is given. Raises P4RuntimeError."""
         array = self._schema.register(message.register_id)
         indices = _written(kind, array, message)
-        value = _register_value(array, message.data)
+        value = array.type.decode(message.data, array.name)
         for index in indices:
             self._backend.register_write(array.name, index, value)
 
@@ -109,24 +112,23 @@ class Arrays:
 
         Raises P4RuntimeError.
         """
-        arrays: Iterable[Array] = (
+        arrays: Iterable[Register] = (
             [self._schema.register(query.register_id)]
             if query.register_id
             else self._schema.registers.values()
         )
         for array in arrays:
             indices = _indices(array, query)
-            if array.is_signed:
-                yield self._signed_cells(array, indices)
+            if array.type != BitsType(array.type.width):
+                yield self._encoded_cells(array, indices)
                 continue
             for first in range(indices.start, indices.stop, _CELLS_A_MESSAGE):
                 count = min(_CELLS_A_MESSAGE, indices.stop - first)
                 yield self._backend.register_messages(array.name, array.id, first, count)
 
-    def _signed_cells(self, array: Array, indices: range) -> p4r.ReadResponse:
+    def _encoded_cells(self, array: Register, indices: range) -> p4r.ReadResponse:
         cells = self._backend.register_read(array.name)
         words = cells.reshape(len(cells), -1)
-        cell_type = BitsType(array.width, is_signed=True)
         response = p4r.ReadResponse()
         for index in indices:
             value = int.from_bytes(words[index].astype(np.uint64).tobytes(), "little")
@@ -134,24 +136,21 @@ class Arrays:
                 p4r.RegisterEntry(
                     register_id=array.id,
                     index=p4r.Index(index=index),
-                    data=cell_type.encode(iter((value,))),
+                    data=array.type.encode(iter((value,))),
                 )
             )
         return response
 
 
-def _written(
-    kind: p4r.Update.Type.ValueType,
-    array: Array | Meter,
-    message: p4r.CounterEntry | p4r.MeterEntry | p4r.RegisterEntry,
-) -> range:
+def _written(kind: p4r.Update.Type.ValueType, array: _Array, message: _Entry) -> range:
     if kind != p4r.Update.MODIFY:
         raise invalid(f"{array.name}: a cell can only be modified")
     return _indices(array, message)
 
 
 def _indices(
-    array: Array | Meter, message: p4r.CounterEntry | p4r.MeterEntry | p4r.RegisterEntry
+    array: Counter | Meter | Register,
+    message: p4r.CounterEntry | p4r.MeterEntry | p4r.RegisterEntry,
 ) -> range:
     """The index of a message, or every index where it has none. Raises P4RuntimeError."""
     if not message.HasField("index"):
@@ -164,12 +163,3 @@ def _indices(
             Code.OUT_OF_RANGE, f"{array.name}: index {index} is not below its size {array.size}"
         )
     return range(index, index + 1)
-
-
-def _register_value(array: Array, data: p4d.P4Data) -> int:
-    kind = data.WhichOneof("data")
-    if kind != "bitstring":
-        raise invalid(f"{array.name}: {kind or 'nothing'} is given, its cells are bitstrings")
-    if array.is_signed:
-        return bitstring.decode_signed(data.bitstring, array.width, array.name)
-    return bitstring.decode(data.bitstring, array.width, array.name)

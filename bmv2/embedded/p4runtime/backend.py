@@ -45,6 +45,10 @@ class Backend(Protocol):
         """What a P4Info says that is not so in the program; none where they fit."""
         ...
 
+    def fitted(self, schema: Schema) -> Schema:
+        """A P4Info that fits, with the widths of values where the program's are smaller."""
+        ...
+
     def start(self) -> None:
         """Opens the ports and starts to forward. Raises OSError."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -11,6 +12,8 @@ from bmv2.embedded.p4runtime.entities import Entities
 from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, unimplemented
 from bmv2.embedded.p4runtime.pipeline import Pipeline
 from bmv2.embedded.p4runtime.undo import undo_of
+
+_log = logging.getLogger(__name__)
 
 Results: TypeAlias = list[P4RuntimeError | None]
 """One an update, in their order; None for what was done."""
@@ -66,9 +69,16 @@ def _write_all_or_none(entities: Entities, updates: Sequence[p4r.Update]) -> Res
         try:
             entities.write(update)
         except P4RuntimeError as error:
-            for each in reversed(done):
-                entities.write(each)
+            _undo(entities, done)
             other = P4RuntimeError(Code.ABORTED, f"rolled back: update {index} failed")
             return [error if place == index else other for place in range(len(updates))]
         done += reversed(undo)
     return [None] * len(updates)
+
+
+def _undo(entities: Entities, done: list[p4r.Update]) -> None:
+    for each in reversed(done):
+        try:
+            entities.write(each)
+        except P4RuntimeError as error:
+            _log.error("an update of a batch that failed cannot be undone: %s", error)

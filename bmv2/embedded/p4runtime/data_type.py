@@ -31,10 +31,22 @@ class BitsType:
             return p4d.P4Data(bitstring=bitstring.encode_signed(value, self.width))
         return p4d.P4Data(bitstring=bitstring.encode(value))
 
+    def decode(self, data: p4d.P4Data, what: str) -> int:
+        """A value as its bits. Raises P4RuntimeError."""
+        _expect(data, "bitstring", what)
+        if self.is_signed:
+            return bitstring.decode_signed(data.bitstring, self.width, what)
+        return bitstring.decode(data.bitstring, self.width, what)
+
 
 @dataclass(frozen=True, slots=True)
 class BoolType:
     """bool."""
+
+    @property
+    def width(self) -> int:
+        """Its bits."""
+        return 1
 
     @property
     def size(self) -> int:
@@ -45,12 +57,17 @@ class BoolType:
         """The next value."""
         return p4d.P4Data(bool=next(values) != 0)
 
+    def decode(self, data: p4d.P4Data, what: str) -> int:
+        """A value as its bits. Raises P4RuntimeError."""
+        _expect(data, "bool", what)
+        return int(data.bool)
+
 
 @dataclass(frozen=True, slots=True)
 class EnumType:
     """A serialisable enum."""
 
-    name: str
+    width: int
 
     @property
     def size(self) -> int:
@@ -60,6 +77,11 @@ class EnumType:
     def encode(self, values: Iterator[int]) -> p4d.P4Data:
         """The next value."""
         return p4d.P4Data(enum_value=bitstring.encode(next(values)))
+
+    def decode(self, data: p4d.P4Data, what: str) -> int:
+        """A value as its bits, of a name that there is or not. Raises P4RuntimeError."""
+        _expect(data, "enum_value", what)
+        return bitstring.decode(data.enum_value, self.width, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +102,16 @@ class StructType:
         return p4d.P4Data(tuple=like) if self.is_tuple else p4d.P4Data(struct=like)
 
 
-DataType: TypeAlias = BitsType | BoolType | EnumType | StructType
+CellType: TypeAlias = BitsType | BoolType | EnumType
+"""What a register can have in each of its cells."""
+
+DataType: TypeAlias = CellType | StructType
+
+
+def _expect(data: p4d.P4Data, kind: str, what: str) -> None:
+    given = data.WhichOneof("data")
+    if given != kind:
+        raise invalid(f"{what}: {given or 'nothing'} is given, it has a {kind}")
 
 
 def data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo) -> DataType:
@@ -102,7 +133,10 @@ def data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo) -> DataType:
             members = types.structs[spec.struct.name].members
             return StructType(tuple(data_type(each.type_spec, types) for each in members))
         case "serializable_enum":
-            return EnumType(spec.serializable_enum.name)
+            if spec.serializable_enum.name not in types.serializable_enums:
+                raise _unknown(spec.serializable_enum.name)
+            enum = types.serializable_enums[spec.serializable_enum.name]
+            return EnumType(enum.underlying_type.bitwidth)
         case "new_type":
             return _new_type(spec.new_type.name, types)
         case other:

@@ -177,6 +177,28 @@ class DirectResources:
         return None if rates is None else encode_config(rates)
 
 
+def counter_of(entry: p4r.TableEntry) -> p4r.Entity:
+    """The direct counter of an entry that is read with all its resources."""
+    message = p4r.DirectCounterEntry(table_entry=_key_of(entry), data=entry.counter_data)
+    return p4r.Entity(direct_counter_entry=message)
+
+
+def meter_of(entry: p4r.TableEntry) -> p4r.Entity:
+    """The direct meter of an entry that is read with all its resources."""
+    config = entry.meter_config if entry.HasField("meter_config") else None
+    message = p4r.DirectMeterEntry(table_entry=_key_of(entry), config=config)
+    return p4r.Entity(direct_meter_entry=message)
+
+
+def _key_of(entry: p4r.TableEntry) -> p4r.TableEntry:
+    return p4r.TableEntry(
+        table_id=entry.table_id,
+        match=entry.match,
+        priority=entry.priority,
+        is_default_action=entry.is_default_action,
+    )
+
+
 def _has_counter(table: Table) -> bool:
     return table.direct_counter_id is not None
 

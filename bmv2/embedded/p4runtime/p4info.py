@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from finsy.proto import p4i
 
-from bmv2.embedded.p4runtime.data_type import BitsType, DataType, data_type
+from bmv2.embedded.p4runtime.data_type import DataType, StructType, data_type
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid, unimplemented
 from bmv2.embedded.p4runtime.schema import (
     Action,
     ActionProfile,
-    Array,
     Bits,
+    Counter,
     Digest,
     MatchField,
     MatchType,
     Meter,
     MeterType,
+    Register,
     Schema,
     Table,
     ValueSet,
@@ -58,7 +59,7 @@ def schema_of(p4info: p4i.P4Info) -> Schema:
             for message in p4info.action_profiles
         },
         counters={
-            message.preamble.id: Array(message.preamble.id, message.preamble.name, message.size)
+            message.preamble.id: Counter(message.preamble.id, message.preamble.name, message.size)
             for message in p4info.counters
         },
         meters={message.preamble.id: _meter(message) for message in p4info.meters},
@@ -182,12 +183,12 @@ def _meter(message: p4i.Meter) -> Meter:
     return Meter(message.preamble.id, name, message.size, _meter_type(name, message.spec))
 
 
-def _register(message: p4i.Register, p4info: p4i.P4Info) -> Array:
+def _register(message: p4i.Register, p4info: p4i.P4Info) -> Register:
     name = message.preamble.name
     cell = _type_of(f"register {name}", message, p4info)
-    if not isinstance(cell, BitsType):
-        raise unimplemented(f"register {name}: cells that are not bit<W>")
-    return Array(message.preamble.id, name, message.size, cell.width, cell.is_signed)
+    if isinstance(cell, StructType):
+        raise unimplemented(f"register {name}: cells that are structs")
+    return Register(message.preamble.id, name, message.size, cell)
 
 
 def _digest(message: p4i.Digest, p4info: p4i.P4Info) -> Digest:

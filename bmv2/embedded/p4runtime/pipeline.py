@@ -25,6 +25,7 @@ class Pipeline:
         """Raises P4RuntimeError when P4Info and device config do not fit together."""
         if misfit := backend.misfit(schema):
             raise invalid(f"P4Info is not of the device config's program: {misfit}")
+        schema = backend.fitted(schema)
         self.config = config
         self.schema = schema
         self.backend = backend

@@ -7,6 +7,7 @@ from collections.abc import Generator
 import numpy as np
 from finsy.proto import p4r
 
+from bmv2.embedded.p4runtime.direct_resources import counter_of, meter_of
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid
 from bmv2.embedded.p4runtime.pipeline import Pipeline
 from bmv2.embedded.p4runtime.schema import MatchField, Table
@@ -52,28 +53,42 @@ def _updates(old: Pipeline, new: Pipeline) -> Generator[p4r.Update]:
         if entity.value_set_entry.members:
             yield p4r.Update(type=p4r.Update.MODIFY, entity=entity)
     for state in old.entities.states.all():
-        if state.entries or state.default != state.initial_default:
-            yield from _table_updates(old, new, state)
+        yield from _table_updates(old, new, state)
 
 
 def _table_updates(old: Pipeline, new: Pipeline, state: TableState) -> Generator[p4r.Update]:
     table = state.table
+    written = [entry for entry in state.entries.values() if not entry.is_const]
+    has_own_default = state.default != state.initial_default
     new_state = new.entities.states.find(table.id)
     if new_state is None or _shape(new_state.table) != _shape(table):
-        raise invalid(f"table {table.name} has entries, the new program has no such table")
+        if written or has_own_default:
+            raise invalid(f"table {table.name} has entries, the new program has no such table")
+        return
     successor = new_state.table
+    whole = old.entities.tables.whole
     for entry in list(new_state.entries.values()):
         if not entry.is_const:  # the program's own, which the controller may have changed
             key = p4r.Entity(table_entry=new_state.key_message(entry))
             yield p4r.Update(type=p4r.Update.DELETE, entity=key)
-    for entry in state.entries.values():
-        if not entry.is_const:
-            message = _fitting(old.entities.tables.whole(state, entry), successor)
-            entity = p4r.Entity(table_entry=message)
-            yield p4r.Update(type=p4r.Update.INSERT, entity=entity)
-    if state.default != state.initial_default:
-        message = _fitting(old.entities.tables.whole_default(state), successor)
+        elif (former := state.entries.get(entry.place)) is not None and former.is_const:
+            yield from _direct_updates(_fitting(whole(state, former), successor))
+    for entry in written:
+        message = _fitting(whole(state, entry), successor)
+        yield p4r.Update(type=p4r.Update.INSERT, entity=p4r.Entity(table_entry=message))
+    message = _fitting(old.entities.tables.whole_default(state), successor)
+    if has_own_default:
         yield p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(table_entry=message))
+    else:
+        yield from _direct_updates(message)
+
+
+def _direct_updates(entry: p4r.TableEntry) -> Generator[p4r.Update]:
+    """Carries the direct resources of an entry that the new program has by itself."""
+    if entry.HasField("counter_data"):
+        yield p4r.Update(type=p4r.Update.MODIFY, entity=counter_of(entry))
+    if entry.HasField("meter_config"):
+        yield p4r.Update(type=p4r.Update.MODIFY, entity=meter_of(entry))
 
 
 def _shape(table: Table) -> tuple[str, tuple[MatchField, ...]]:

@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeVar
 
-from bmv2.embedded.p4runtime.data_type import DataType
+from bmv2.embedded.p4runtime.data_type import CellType, DataType
 from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid, not_found
 
 _Object = TypeVar("_Object")
@@ -135,14 +135,22 @@ class ActionProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Array:
-    """A counter or a register: `size` cells, each of `width` bits (registers only)."""
+class Counter:
+    """An array of counters."""
 
     id: int
     name: str
     size: int
-    width: int = 0
-    is_signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """An array of values."""
+
+    id: int
+    name: str
+    size: int
+    type: CellType
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +188,9 @@ class Schema:
 
     tables: Mapping[int, Table]
     action_profiles: Mapping[int, ActionProfile]
-    counters: Mapping[int, Array]
+    counters: Mapping[int, Counter]
     meters: Mapping[int, Meter]
-    registers: Mapping[int, Array]
+    registers: Mapping[int, Register]
     digests: Mapping[int, Digest]
     value_sets: Mapping[int, ValueSet]
     packet_in: tuple[Bits, ...]
@@ -196,7 +204,7 @@ class Schema:
         """The action profile of an id. Raises P4RuntimeError."""
         return _find(self.action_profiles, "action profile", action_profile_id)
 
-    def counter(self, counter_id: int) -> Array:
+    def counter(self, counter_id: int) -> Counter:
         """The counter of an id. Raises P4RuntimeError."""
         return _find(self.counters, "counter", counter_id)
 
@@ -204,7 +212,7 @@ class Schema:
         """The meter of an id. Raises P4RuntimeError."""
         return _find(self.meters, "meter", meter_id)
 
-    def register(self, register_id: int) -> Array:
+    def register(self, register_id: int) -> Register:
         """The register of an id. Raises P4RuntimeError."""
         return _find(self.registers, "register", register_id)
 

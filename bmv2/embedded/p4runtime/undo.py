@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from finsy.proto import p4r
 
+from bmv2.embedded.p4runtime.direct_resources import counter_of, meter_of
 from bmv2.embedded.p4runtime.entities import Entities
 from bmv2.embedded.p4runtime.errors import P4RuntimeError
 
@@ -28,18 +29,18 @@ def _former(entities: Entities, entity: p4r.Entity) -> Iterable[p4r.Entity]:
     """What is written to, as it is now. Raises P4RuntimeError when it is not there."""
     match entity.WhichOneof("entity"):
         case "table_entry":
-            return [_former_entry(entities, entity.table_entry)]
+            return [p4r.Entity(table_entry=_former_entry(entities, entity.table_entry))]
         case "direct_counter_entry":
-            return [_former_entry(entities, entity.direct_counter_entry.table_entry)]
+            return [counter_of(_former_entry(entities, entity.direct_counter_entry.table_entry))]
         case "direct_meter_entry":
-            return [_former_entry(entities, entity.direct_meter_entry.table_entry)]
+            return [meter_of(_former_entry(entities, entity.direct_meter_entry.table_entry))]
         case _:
             return list(entities.select(entity))
 
 
-def _former_entry(entities: Entities, message: p4r.TableEntry) -> p4r.Entity:
+def _former_entry(entities: Entities, message: p4r.TableEntry) -> p4r.TableEntry:
     # Not by a query: that for one entry may be one for all entries.
     state = entities.states.of(message.table_id)
     if message.is_default_action:
-        return p4r.Entity(table_entry=entities.tables.whole_default(state))
-    return p4r.Entity(table_entry=entities.tables.whole(state, state.find(message)))
+        return entities.tables.whole_default(state)
+    return entities.tables.whole(state, state.find(message))

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 
 from finsy.proto import p4r
 
+from bmv2.embedded.errors import TableFull
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid
 from bmv2.embedded.p4runtime.match_codec import Key, KeyCodec
@@ -33,7 +34,10 @@ class ValueSets:
             members = self._decode(value_set, message)
         except P4RuntimeError as error:
             raise error.within(f"value set {value_set.name}") from error
-        self._backend.value_set_write(value_set.name, members)
+        try:
+            self._backend.value_set_write(value_set.name, members)
+        except TableFull as error:
+            raise P4RuntimeError(Code.RESOURCE_EXHAUSTED, str(error)) from error
         self._members[value_set.id] = members
 
     def _decode(self, value_set: ValueSet, message: p4r.ValueSetEntry) -> list[Key]:

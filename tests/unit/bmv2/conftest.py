@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from fake_switch import Switch, running_switch
+from p4rt_bench import Bench, Start
 from p4rt_client import DEVICE, Controller, controller, program
 
 
@@ -21,3 +23,17 @@ async def primary(switch: Switch) -> AsyncGenerator[Controller]:
         await client.arbitrate(10)
         await client.set_program(program())
         yield client
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts small programs on a data plane, and stops them in the end."""
+    benches: list[Bench] = []
+
+    def make(name: str) -> Bench:
+        benches.append(Bench(name))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        bench.dataplane.stop()

@@ -88,6 +88,9 @@ class FakeBackend:
     def misfit(self, schema: Schema) -> str | None:
         return self.odd
 
+    def fitted(self, schema: Schema) -> Schema:
+        return schema
+
     def start(self) -> None:
         self.is_running = True
 

@@ -5,55 +5,17 @@ Run: pytest tests/unit/bmv2/test_p4runtime_dataplane.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 from finsy.proto import p4d, p4r
-from p4rt_client import DELETE, INSERT, MODIFY, exact, small_program
-from p4rt_desk import EXHAUSTED, EXISTS, Desk
+from p4rt_bench import Bench, Start
+from p4rt_client import DELETE, INSERT, MODIFY, exact
+from p4rt_desk import EXHAUSTED, EXISTS, INVALID
 
-from bmv2.embedded.dataplane import Dataplane
 from bmv2.embedded.p4runtime.batch import Batch, write_batch
+from bmv2.embedded.p4runtime.reconcile import carry_over
 
-CPU_PORT = 510
 ROLLBACK = p4r.WriteRequest.ROLLBACK_ON_ERROR
-
-Start = Callable[[str], "Bench"]
-
-
-class Bench(Desk):
-    """A program on a data plane whose packets are processed at once."""
-
-    def __init__(self, name: str) -> None:
-        config = small_program(name).p4_device_config
-        self.dataplane = Dataplane.load(
-            config, ports={0: None, 1: None, 2: None}, cpu_port=CPU_PORT
-        )
-        super().__init__(name, self.dataplane)
-
-    def process(self, source: int, rest: bytes, kind: int = 0) -> tuple[int, bytes] | None:
-        """Where a frame comes out, and what follows its Ethernet header; None if it does not."""
-        header = bytes(6) + source.to_bytes(6, "big") + kind.to_bytes(2, "big")
-        self.dataplane.send(0, header + rest)
-        self.dataplane.process()
-        came = self.dataplane.receive()
-        assert len(came) <= 1
-        return (came[0][0], came[0][1][14:]) if came else None
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    benches: list[Bench] = []
-
-    def make(name: str) -> Bench:
-        benches.append(Bench(name))
-        return benches[-1]
-
-    yield make
-    for bench in benches:
-        bench.dataplane.stop()
-
 
 # --- action profiles -------------------------------------------------------------
 
@@ -240,6 +202,49 @@ def test_a_rolled_back_batch_leaves_what_packets_meet(start: Start) -> None:
     results = write_batch(bench.pipeline, Batch.parse(batch.SerializeToString()))
     assert [error.code.value[0] if error else 0 for error in results] == [10, 10, 10, EXISTS]
     assert [answer_of(bench, source) for source in (7, 8, 9)] == [5, 6, 0]
+
+
+def test_counters_of_a_const_default_entry_are_rolled_back(start: Start) -> None:
+    bench = start("const_entries")
+    table = bench.ids.table["in_order"]
+    default = p4r.TableEntry(table_id=table, is_default_action=True)
+
+    def counted(packets: int) -> p4r.DirectCounterEntry:
+        data = p4r.CounterData(packet_count=packets)
+        return p4r.DirectCounterEntry(table_entry=default, data=data)
+
+    bench.modify(counted(3))
+    batch = p4r.WriteRequest(
+        atomicity=ROLLBACK,
+        updates=[
+            p4r.Update(type=MODIFY, entity=p4r.Entity(direct_counter_entry=counted(9))),
+            p4r.Update(type=DELETE, entity=p4r.Entity(table_entry=default)),
+        ],
+    )
+    results = write_batch(bench.pipeline, Batch.parse(batch.SerializeToString()))
+    assert [error.code.value[0] if error else 0 for error in results] == [10, INVALID]
+    (read,) = bench.read(p4r.DirectCounterEntry(table_entry=default))
+    assert read.direct_counter_entry.data.packet_count == 3
+
+
+def test_counters_of_the_program_s_own_entries_are_carried_over(start: Start) -> None:
+    old, new = start("const_entries"), start("const_entries")
+    for _ in range(3):
+        old.process(0, bytes.fromhex("1299 01 00 0000"))  # the first entry
+    old.process(0, bytes.fromhex("9999 07 00 0000"))  # the default entry
+    carry_over(old.pipeline, new.pipeline)
+    query = p4r.DirectCounterEntry(table_entry=p4r.TableEntry(table_id=old.ids.table["in_order"]))
+    assert new.read(query) == old.read(query)
+    counts = [each.direct_counter_entry.data.packet_count for each in new.read(query)]
+    assert sorted(counts) == [0, 0, 0, 3]
+    query.table_entry.is_default_action = True
+    (read,) = new.read(query)
+    assert read.direct_counter_entry.data.packet_count == 1
+
+
+def test_a_table_that_the_controller_has_not_written_to_may_go(start: Start) -> None:
+    old, new = start("const_entries"), start("controller")
+    carry_over(old.pipeline, new.pipeline)
 
 
 def test_a_table_fills_up(start: Start) -> None:

@@ -208,6 +208,7 @@ def types() -> p4t.P4TypeInfo:
         name="flag", type_spec=p4t.P4DataTypeSpec(bool=p4t.P4BoolType())
     )
     info.structs["pair"].members.add(name="id", type_spec=named("new_type", "id_t"))
+    info.serializable_enums["e"].underlying_type.bitwidth = 8
     info.new_types["id_t"].original_type.CopyFrom(bits(8))
     info.new_types["port_t"].translated_type.sdn_bitwidth = 32
     info.new_types["name_t"].translated_type.sdn_string.SetInParent()

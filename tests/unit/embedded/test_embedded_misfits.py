@@ -43,6 +43,10 @@ def wider_parameter(p4info: p4i.P4Info) -> None:
     next(action for action in p4info.actions if action.params).params[0].bitwidth = 128
 
 
+def narrower_optional(p4info: p4i.P4Info) -> None:
+    next(t for t in p4info.tables if t.preamble.alias == "perhaps").match_fields[0].bitwidth = 8
+
+
 def fewer_fields(p4info: p4i.P4Info) -> None:
     del p4info.tables[0].match_fields[-1]
 
@@ -94,6 +98,7 @@ def longer_digest(p4info: p4i.P4Info) -> None:
         ("match", wider_field, "prefixes: its key"),
         ("match", wider_prefix, "prefixes: field hdr.key_.address has 32 bits"),
         ("match", wider_parameter, "action FencedIngress.process.answer"),
+        ("translated", narrower_optional, "perhaps: field meta.one has 9 bits"),
         ("match", fewer_fields, "prefixes: its key"),
         ("match", another_kind, "prefixes: its key"),
         ("match", another_action, "action odd"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from small_program import Load, SmallProgram, ethernet
 
+from bmv2.embedded import value_set_access
 from bmv2.embedded.errors import TableFull
 from bmv2.embedded.match import Exact, Lpm, Match, Range, Ternary
 
@@ -63,3 +64,14 @@ def test_a_refused_write_changes_nothing(load: Load) -> None:
     with pytest.raises(ValueError, match="has 1 fields"):
         program.dataplane.value_set_write(KINDS, [[Exact(1), Exact(2)]])
     assert [taken(program, kind) for kind in (1, 2)] == [1, 0]
+
+
+def test_ranges_that_are_very_many_prefixes_are_refused(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(value_set_access, "_MOST_PREFIXES", 30 * 14 - 1)
+    program = load("value_set")
+    program.dataplane.value_set_write(PAIRS, [[Range(1, 0xFFFE), Exact(1)]])
+    with pytest.raises(TableFull, match="too many prefixes"):
+        program.dataplane.value_set_write(PAIRS, [[Range(1, 0xFFFE), Range(1, 0xFE)]])
+    assert [taken(program, 2, last) for last in (1, 2)] == [2, 0]
