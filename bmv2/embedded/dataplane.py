@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from bmv2.embedded import links
 from bmv2.embedded.array_access import CounterArrays, MeterArrays, RegisterArrays
 from bmv2.embedded.build import build
 from bmv2.embedded.codegen.profiles import number_profiles
@@ -163,6 +164,13 @@ class Dataplane:
             self._is_stopped = True
             self.log_counts()
             self._call.switch_stop()
+
+    def down_ports(self) -> frozenset[int]:
+        """The ports whose interfaces are down, or gone. Virtual ports are up."""
+        interfaces = {
+            number: name for number, name in self._ports.items() if name and number in self._opened
+        }
+        return links.down(interfaces)
 
     # --- packets ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bmv2.embedded.codegen.profiles import ProfileNumbers
@@ -78,6 +79,6 @@ def _in_hash_order(members: Sequence[int]) -> list[int]:
 
     For a weight beyond one its P4Runtime server adds copies of the member behind all others.
     """
-    once = sorted(set(members))
-    again = [member for member in once for _ in range(members.count(member) - 1)]
-    return once + again
+    weights = sorted(Counter(members).items())
+    once = [member for member, _ in weights]
+    return once + [member for member, weight in weights for _ in range(weight - 1)]

@@ -13,6 +13,7 @@ from bmv2.embedded.p4runtime.action_codec import Call, decode_call
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid, not_found
 from bmv2.embedded.p4runtime.schema import ActionProfile
+from bmv2.embedded.p4runtime.watched_groups import Share, WatchedGroups, shares
 from bmv2.embedded.p4runtime.weights import Weights
 from bmv2.embedded.profile import Group, Member, ProfileTarget
 
@@ -79,6 +80,7 @@ class Profile:
 
     def __post_init__(self) -> None:
         self._weights = Weights(self.schema)
+        self.watched = WatchedGroups(self.schema.name, self.backend)
 
     # --- members -----------------------------------------------------------------
 
@@ -155,7 +157,7 @@ class Profile:
             else:
                 group = self._group(number)
                 _check_unused(f"group {number}", group.users)
-                self.backend.group_delete(self.schema.name, group.handle)
+                self.watched.delete(group.handle)
                 self._use(group.member_ids, -1)
                 self._group_sizes -= group.size
                 del self.groups[number]
@@ -167,9 +169,8 @@ class Profile:
         if number in self.groups:
             raise P4RuntimeError(Code.ALREADY_EXISTS, f"group {number} exists")
         self._weights.check_max_size(message.max_size)
-        handles, size = self._group_handles(message, 0)
-        kept = _kept_group(message)
-        group = _Group(self.backend.group_add(self.schema.name, handles), kept, size)
+        members, size = self._group_shares(message, 0)
+        group = _Group(self.watched.add(members), _kept_group(message), size)
         self.groups[number] = group
         self._group_sizes += size
         self._use(group.member_ids, 1)
@@ -177,18 +178,18 @@ class Profile:
     def _modify_group(self, group: _Group, message: p4r.ActionProfileGroup) -> None:
         if message.max_size != group.message.max_size:
             raise invalid(f"group {message.group_id}: its max_size cannot be changed")
-        handles, size = self._group_handles(message, group.size)
-        self.backend.group_modify(self.schema.name, group.handle, handles)
+        members, size = self._group_shares(message, group.size)
+        self.watched.modify(group.handle, members)
         self._use(group.member_ids, -1)
         self._group_sizes += size - group.size
         group.size = size
         group.message = _kept_group(message)
         self._use(group.member_ids, 1)
 
-    def _group_handles(
+    def _group_shares(
         self, message: p4r.ActionProfileGroup, former_size: int
-    ) -> tuple[list[int], int]:
-        """The handles of a group's members, repeated by weight; the size of the group."""
+    ) -> tuple[tuple[Share, ...], int]:
+        """A group's members, and its size."""
         ids = [each.member_id for each in message.members]
         if len(set(ids)) != len(ids):
             raise invalid(f"group {message.group_id}: a member is given twice")
@@ -196,7 +197,7 @@ class Profile:
         weights = [each.weight for each in message.members]
         size = self._weights.size_of(weights, message.max_size)
         self._check_room(size - former_size)
-        return _repeated(handles, weights), size
+        return shares(handles, message.members), size
 
     def _group(self, number: int) -> _Group:
         group = self.groups.get(number)
@@ -251,7 +252,7 @@ class Profile:
         handles = [
             self.backend.member_add(name, call.action.name, call.arguments) for call in calls
         ]
-        group = self.backend.group_add(name, _repeated(handles, weights))
+        group = self.watched.add(shares(handles, actions))
         self._one_shots += 1
         self._group_sizes += size
         return OneShot(_kept_set(message, calls), group, tuple(handles), size)
@@ -264,7 +265,7 @@ class Profile:
             case GroupRef(number):
                 self.groups[number].users -= 1
             case OneShot():
-                self.backend.group_delete(self.schema.name, binding.group)
+                self.watched.delete(binding.group)
                 for handle in binding.members:
                     self.backend.member_delete(self.schema.name, handle)
                 self._one_shots -= 1
@@ -327,14 +328,6 @@ def _kept_set(
         if each.HasField("watch_port"):
             each.watch_port = bitstring.canonical(each.watch_port)
     return kept
-
-
-def _repeated(handles: Sequence[int], weights: Sequence[int]) -> list[int]:
-    return [
-        handle
-        for handle, weight in zip(handles, weights, strict=True)
-        for _ in range(weight or 1)  # 0 where the program leaves weights to the switch
-    ]
 
 
 def _check_unused(what: str, users: int) -> None:

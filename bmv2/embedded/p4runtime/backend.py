@@ -57,6 +57,10 @@ class Backend(Protocol):
         """Stops forwarding for good. Stopping twice is no error."""
         ...
 
+    def down_ports(self) -> frozenset[int]:
+        """The ports that have no link just now."""
+        ...
+
     def table_add(
         self, table: str, key: Sequence[Match], priority: int, action: str, params: Sequence[int]
     ) -> int:

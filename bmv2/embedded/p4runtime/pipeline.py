@@ -43,6 +43,14 @@ class Pipeline:
             code = Code.INVALID_ARGUMENT if error.errno == EMSGSIZE else Code.RESOURCE_EXHAUSTED
             raise P4RuntimeError(code, f"packet_out: {error.strerror}") from error
 
+    def follow_ports(self) -> None:
+        """Lets groups do without the members whose ports are down."""
+        watched = [profile.watched for profile in self.entities.profiles.by_id.values()]
+        if any(each.is_watching for each in watched):
+            down = self.backend.down_ports()
+            for each in watched:
+                each.set_down(down)
+
     def idle_notifications(self) -> list[p4r.StreamMessageResponse]:
         """The notifications of all entries that have expired by now."""
         expired = self.idle_timeouts.expired(time.monotonic_ns())

@@ -22,6 +22,7 @@ from bmv2.embedded.p4runtime.outbox import Outbox
 from bmv2.embedded.p4runtime.packet_in import PacketInPump
 from bmv2.embedded.p4runtime.pipeline import Pipeline
 from bmv2.embedded.p4runtime.pipeline_config import Loader, PipelineConfigs
+from bmv2.embedded.p4runtime.port_pump import PortPump
 from bmv2.embedded.p4runtime.stream import StreamContext, Streams
 
 API_VERSION = "1.4.1"
@@ -38,6 +39,7 @@ class P4RuntimeService:
         self._digests = DigestPump(lambda: self._arbitration.primaries)
         self._configs = PipelineConfigs(load, self._follow)
         self._idle = IdlePump(lambda: self._arbitration.primaries, lambda: self._configs.forwarding)
+        self._ports = PortPump(lambda: self._configs.forwarding)
         self._streams = Streams(self._arbitration, lambda: self._configs.forwarding)
         # A Read that is taken in several steps sees no Write in between.
         self._state = asyncio.Lock()
@@ -53,6 +55,7 @@ class P4RuntimeService:
                 tasks.create_task(self._packet_ins.run(), name="packet_in")
                 tasks.create_task(self._digests.run(), name="digests")
                 tasks.create_task(self._idle.run(), name="idle timeouts")
+                tasks.create_task(self._ports.run(), name="ports")
         finally:
             self.close()
 

@@ -81,6 +81,8 @@ class FakeBackend:
     refusal: OSError | None = None
     """What is said to a packet_out."""
     is_running: bool = False
+    down: frozenset[int] = frozenset()
+    """Ports that have no link."""
     _next_handle: int = 0
     _event: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))
     _digest_event: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))
@@ -90,6 +92,9 @@ class FakeBackend:
 
     def fitted(self, schema: Schema) -> Schema:
         return schema
+
+    def down_ports(self) -> frozenset[int]:
+        return self.down
 
     def start(self) -> None:
         self.is_running = True

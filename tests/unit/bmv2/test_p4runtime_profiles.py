@@ -141,6 +141,41 @@ def test_values_are_read_back_in_canonical_form(desk: FakeDesk) -> None:
     assert desk.read(p4r.ActionProfileGroup()) == [entity(expected)]
 
 
+def test_members_stand_back_while_their_port_is_down(desk: FakeDesk) -> None:
+    watching = group(desk, 5, {1: 2, 2: 1, 3: 1})
+    watching.members[0].watch_port, watching.members[1].watch_port = b"\0\7", b"\x08"
+    desk.insert(*(member(desk, number) for number in (1, 2, 3)), watching)
+    desk.insert(row(desk, 1, to_group(5)))
+
+    def answers(*down: int) -> list[int]:
+        desk.backend.down = frozenset(down)
+        desk.pipeline.follow_ports()
+        return calls_of(desk, targets(desk)[1])
+
+    assert answers() == [1, 1, 2, 3]
+    assert answers(7) == [2, 3]
+    assert answers(7, 8) == [3]
+    assert answers(8, 9) == [1, 1, 3]
+    assert desk.read(p4r.ActionProfileGroup())[0].action_profile_group.members[0].weight == 2
+    watching.members[1].ClearField("watch_port")
+    desk.modify(watching)
+    assert calls_of(desk, targets(desk)[1]) == [1, 1, 2, 3]
+    desk.write(DELETE, row(desk, 1, None), watching)
+    desk.backend.down = frozenset({7})
+    desk.pipeline.follow_ports()  # of what is gone nothing is written
+
+
+def test_one_shots_watch_ports_as_well(desk: FakeDesk) -> None:
+    both = one_shot(desk, [(4, 1), (5, 1)])
+    both.action_profile_action_set.action_profile_actions[1].watch_port = b"\2"
+    desk.insert(row(desk, 1, both))
+    desk.backend.down = frozenset({2})
+    desk.pipeline.follow_ports()
+    assert calls_of(desk, targets(desk)[1]) == [4]
+    desk.modify(row(desk, 1, one_shot(desk, [(6, 1)])))
+    assert not desk.pipeline.entities.profiles.by_id[desk.ids.profile["groups"]].watched.is_watching
+
+
 def test_what_is_in_use_stays(desk: FakeDesk) -> None:
     desk.insert(member(desk, 1), member(desk, 2), group(desk, 1, {1: 1}))
     desk.insert(row(desk, 7, to_member(2)), row(desk, 8, to_group(1)))
