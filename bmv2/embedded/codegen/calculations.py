@@ -76,7 +76,9 @@ class Calculations:
         storage = "static " if any(each.source is None for each in inputs) else ""
         lines = [f"  {storage}uint8_t b[{room}];", "  uint32_t at = 0;", "  (void)c;"]
         groups = self._groups(inputs)
-        if any(self._group_width(group) % 8 for group in groups):
+        if any(self._is_varbit(item) for item in inputs) or any(
+            self._group_width(group) % 8 for group in groups
+        ):
             return lines + self._bitwise(inputs)
         for group in groups:
             lines += self._group(group)
@@ -106,6 +108,13 @@ class Calculations:
         ):
             return not self._expressions.places.field(item.source).field.is_varbit
         return isinstance(item.source, FieldRef | Constant)
+
+    def _is_varbit(self, item: HashInput) -> bool:
+        """Whether an input is a field whose length may be no whole bytes."""
+        source = item.source
+        return (
+            isinstance(source, FieldRef) and source.field != "$valid$" and not self._is_plain(item)
+        )
 
     def _groups(self, inputs: Sequence[HashInput]) -> list[list[HashInput]]:
         """Neighbours that are there or not together."""
@@ -145,38 +154,49 @@ class Calculations:
         return self._expressions.stored(item.source, item.width)
 
     def _whole(self, source: Expression | None) -> str:
-        """C that adds the payload, a header or a varbit."""
+        """C that adds the payload or a header at a whole byte."""
         match source:
             case None:
                 size = "c->length - c->parsed"
                 return f"  memcpy(b + at, c->data + c->parsed, {size}); at += {size};"
             case HeaderRef(name):
-                place = self._layout.header(name)
-                call = f"{emit_name(self._layout, self._layout.type_of(name))}(b + at, &{place})"
-                return f"  if ({place}.valid) at += {call};"
-            case FieldRef():
-                place = self._expressions.places.field(source).text
                 return (
-                    f"  {self._guard(source)}{{ copy_bits(b + at, 0, {place}.bytes, 0, "
-                    f"{place}.bits); at += {place}.bits / 8; }}"
+                    f"  if ({self._layout.header(name)}.valid) at += {self._emit(name, 'b + at')};"
                 )
             case _:
                 raise UnsupportedProgram(f"{type(source).__name__} is an input of a hash")
 
+    def _emit(self, header: str, to: str) -> str:
+        function = emit_name(self._layout, self._layout.type_of(header))
+        return f"{function}({to}, &{self._layout.header(header)})"
+
     def _bitwise(self, inputs: Sequence[HashInput]) -> list[str]:
+        """As `_group` and `_whole` do, where inputs are not always whole bytes."""
         lines = ["  uint64_t bits = 0; memset(b, 0, sizeof b);"]
         for item in inputs:
-            if not self._is_plain(item):
-                lines.append("  at = (uint32_t)(bits / 8);")
-                lines += [self._whole(item.source), "  bits = (uint64_t)at * 8;"]
-                continue
-            writer = "wide_put_bits" if item.width > 128 else "put_bits"
-            lines.append(
-                f"  {self._guard(item.source)}{{ {writer}(b, bits, {item.width}, "
-                f"{self._number(item)}); bits += {item.width}; }}"
-            )
+            lines.append(f"  {self._guard(item.source)}{{ {self._bits(item)} }}")
         lines.append("  at = (uint32_t)((bits + 7) / 8);")
         return lines
+
+    def _bits(self, item: HashInput) -> str:
+        """C that adds an input behind `bits` bits."""
+        source = item.source
+        if self._is_plain(item):
+            writer = "wide_put_bits" if item.width > 128 else "put_bits"
+            number = self._number(item)
+            return f"{writer}(b, bits, {item.width}, {number}); bits += {item.width};"
+        if isinstance(source, FieldRef):  # a varbit
+            place = self._expressions.places.field(source).text
+            return f"copy_bits(b, bits, {place}.bytes, 0, {place}.bits); bits += {place}.bits;"
+        if isinstance(source, HeaderRef):
+            call = self._emit(source.name, "whole")
+            test = f"if ({self._layout.header(source.name)}.valid)"
+            copy = (
+                f"const uint64_t size = 8 * (uint64_t){call}; copy_bits(b, bits, whole, 0, size);"
+            )
+            return f"uint8_t whole[{self._room(item)}]; {test} {{ {copy} bits += size; }}"
+        # The payload begins at a whole byte, as in BMv2.
+        return f"at = (uint32_t)((bits + 7) / 8);{self._whole(source)} bits = 8 * (uint64_t)at;"
 
     def checksums(self) -> str:
         """`verify_checksums` and `update_checksums`."""
