@@ -87,7 +87,7 @@ async def _serve(options: EmbeddedSwitchOptions) -> None:
                 cpu_port=options.cpu_port,
                 observation=options.observation,
             )
-        except (UnsupportedProgram, CompileError) as error:
+        except (UnsupportedProgram, CompileError, OSError, MemoryError) as error:
             raise LoadError(str(error)) from error
         loaded.add(dataplane)
         return dataplane
