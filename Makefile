@@ -82,12 +82,13 @@ ptf: setup-dev  ## Run the tests of the P4 program, packet by packet, on every s
 differential: setup-dev  ## Compare the embedded switch with simple_switch_grpc on small P4 programs.
 	@$(SANDBOX) $(BIN)/pytest -q tests/differential
 
-# One after the other: a test bed with BMv2 needs all cores for itself.
+# A test bed with BMv2 needs all cores for itself.
 # In the sandbox there is no network to install p4runtime-shell from; its test then skips.
 integration: setup-dev  ## Run the tests of the whole system on live namespaces.
 	-@$(BIN)/python -c 'from pathlib import Path; from controlplane.cli.shell import environment; \
 	    environment(Path.cwd())'
-	@$(SANDBOX) $(BIN)/pytest -q tests/integration
+	@$(SANDBOX) $(BIN)/pytest -q $(ON_ALL_CORES) -k 'not simple_switch' tests/integration
+	@$(SANDBOX) $(BIN)/pytest -q -k simple_switch tests/integration
 
 # Programs that p4c has built, ours and the small ones of the tests.
 FUZZ_SECONDS ?= 60

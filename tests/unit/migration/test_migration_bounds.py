@@ -1,4 +1,4 @@
-"""Ten thousand flows at once: how much is done in a turn of the loop, and what is remembered.
+"""Thousands of flows at once: how much is done in a turn of the loop, and what is remembered.
 
 Run: pytest tests/unit/migration/test_migration_bounds.py
 """
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import gc
 import tracemalloc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 from instance_model import flow_of
@@ -25,6 +25,7 @@ from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt
 from controlplane.migration.phases import Event
 from controlplane.migration.record import FlowRecord
+from nf.southbound.flow import FiveTuple
 
 pytestmark = pytest.mark.timeout(450)
 
@@ -38,11 +39,11 @@ DEADLINE_S = 400  # with every allocation traced, on a busy machine
 
 
 @contextlib.asynccontextmanager
-async def ten_thousand() -> AsyncGenerator[tuple[Model, Engine]]:
-    """A model with ten thousand flows at nf1, and an engine with the usual limits."""
+async def busy(flows: Sequence[FiveTuple]) -> AsyncGenerator[tuple[Model, Engine]]:
+    """A model with flows at nf1, and an engine with the usual limits."""
     async with Model(0, longest_delay=0) as model:
         model.switch.rests = True
-        for flow in FLOWS:
+        for flow in flows:
             model.nf1.flows[flow] = [0]
             model.sent[flow] = 1
         memory = Memory(PacketBuffer(1000, 1 << 20))
@@ -84,7 +85,7 @@ async def test_the_loop_has_its_turn_between_few_steps(
             await asyncio.sleep(0)
 
     monkeypatch.setattr(Mover, "dispatch", counted)
-    async with ten_thousand() as (model, engine):
+    async with busy(FLOWS) as (model, engine):
         ticking = asyncio.create_task(turns())
         move = await engine.begin(
             options(guarantee=guarantee, keep_at=keep_at, early_release=early_release)
@@ -99,8 +100,9 @@ async def test_the_loop_has_its_turn_between_few_steps(
 async def test_memory_is_bounded_by_the_flows_and_given_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "_MAX_FLOWS_REMEMBERED", 15_000)
-    async with ten_thousand() as (_, engine):
+    flows = FLOWS[:4_000]  # with every allocation traced it takes its time
+    monkeypatch.setattr(engine_module, "_MAX_FLOWS_REMEMBERED", len(flows) * 3 // 2)
+    async with busy(flows) as (_, engine):
         gc.collect()
         tracemalloc.start()
         try:
@@ -111,16 +113,16 @@ async def test_memory_is_bounded_by_the_flows_and_given_back(
                 move = await engine.begin(options(source=source, destination=destination))
                 await move.ended.wait()
                 now, peak = tracemalloc.get_traced_memory()
-                assert peak - before < BYTES_A_FLOW * len(FLOWS)
+                assert peak - before < BYTES_A_FLOW * len(flows)
                 levels.append(now)
         finally:
             tracemalloc.stop()
-        assert sum(each.flows_remembered for each in engine.moves) <= 25_000
-        assert levels[-1] - levels[1] < BYTES_A_FLOW * len(FLOWS) // 2, "it does not add up"
+        assert sum(each.flows_remembered for each in engine.moves) <= len(flows) * 5 // 2
+        assert levels[-1] - levels[1] < BYTES_A_FLOW * len(flows) // 2, "it does not add up"
         first, last = engine.moves[0], engine.moves[-1]
         assert first.report(timeline=True).timeline is None
-        assert first.report().flows.moved == len(FLOWS)
-        assert len(last.report(timeline=True).timeline or ()) == len(FLOWS)
+        assert first.report().flows.moved == len(flows)
+        assert len(last.report(timeline=True).timeline or ()) == len(flows)
         assert first.report().downtime_ms is not None
 
 
