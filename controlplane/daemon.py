@@ -147,7 +147,8 @@ async def _open(
         # Before the traffic is let in, so that no flow goes where its state is not.
         turned = turned_buckets(config, house.memory.journal)
         under_way = homes_under_way(house.memory.journal.open_moves(), members)
-        rules = await restore_rules(switch, members.values(), under_way)
+        journal = house.memory.journal
+        rules = await restore_rules(switch, members.values(), journal, under_way)
         logger.info("switch %s: has been started anew, %d flow rules", config.switch.name, rules)
     updates = await provision(session, config, topology, turned)
     logger.info("switch %s: %d entries written", config.switch.name, updates)

@@ -17,7 +17,9 @@ class BucketKeeper:
         self._switch = switch
         self._journal = journal
         self._known: dict[int, Mapping[int, Bucket]] = {}
-        self._writes = 0
+        self._last: dict[int, Mapping[int, Bucket]] = {}
+        self.writes = 0
+        """How often buckets have begun or ended to be written."""
         self.turning = asyncio.Lock()
         """Held from reading buckets until what follows from them is written."""
         self.changed = asyncio.Event()
@@ -27,23 +29,30 @@ class BucketKeeper:
         """The buckets of a group, by number. Raises MoveError."""
         known = self._known.get(group)
         if known is None:
-            writes = self._writes
+            writes = self.writes
             known = await self._switch.read_buckets(group)
-            if writes == self._writes:  # else they may have changed since they were read
-                self._known[group] = known
+            if writes == self.writes:  # else they may have changed since they were read
+                self._known[group] = self._last[group] = known
         return known
+
+    def last(self, group: int, number: int) -> Bucket | None:
+        """A bucket as it was known last, while it is being written too; none if it never was."""
+        return self._last.get(group, {}).get(number)
 
     async def write(self, group: int, buckets: Mapping[int, Bucket]) -> None:
         """Gives buckets of a group to owners. Raises MoveError."""
         wanted = {**await self.read(group), **buckets}
         self._journal.turn(group, wanted)
-        self._known.pop(group, None)  # if this fails, nobody knows
-        self._writes += 1
+        self._known.pop(group, None)
+        self.writes += 1
         try:
             await self._switch.write_buckets(group, buckets)
+        except BaseException:
+            self._known.pop(group, None)  # nobody knows what they are, whoever read meanwhile
+            raise
         finally:
-            self._writes += 1
-        self._known[group] = wanted
+            self.writes += 1
+        self._known[group] = self._last[group] = wanted
         self.changed.set()
         self.changed = asyncio.Event()
 

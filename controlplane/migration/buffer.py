@@ -28,9 +28,10 @@ class PacketBuffer:
         self.bytes += len(frame)
         return True
 
-    def count(self, migration: int) -> int:
-        """How many packets of a flow wait."""
-        return len(self._queues.get(migration, ()))
+    def waiting(self, migration: int) -> tuple[int, int]:
+        """How many packets of a flow wait, and their bytes."""
+        frames = self._queues.get(migration, ())
+        return len(frames), sum(map(len, frames))
 
     def take(self, migration: int) -> deque[bytes]:
         """Takes out all packets of a flow, oldest first."""

@@ -54,6 +54,11 @@ class BufferCounts:
         self.peak_packets = max(self.peak_packets, self.now_packets)
         self.peak_bytes = max(self.peak_bytes, self.now_bytes)
 
+    def adopt(self, packets: int, size: int) -> None:
+        """Packets wait that were kept before this was counted."""
+        self.now_packets += packets
+        self.now_bytes += size
+
     def take(self, packets: int, size: int) -> None:
         """Packets of `size` bytes together wait no longer."""
         self.now_packets -= packets

@@ -83,6 +83,7 @@ class Drain:
     async def _is_over(self) -> bool:
         if not await self._still_shared() or not (self._is_closed or await self._close()):
             return True
+        writes = self._buckets.writes
         flows = await self.previous.southbound.list_flows()
         self._note(sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows))
         if self.left:
@@ -90,6 +91,8 @@ class Drain:
         async with self._buckets.turning:
             if not await self._still_shared():
                 return True
+            if self._buckets.writes != writes:  # flows may have begun there since it was asked
+                return False
             numbers = self._numbers
             mine = dict.fromkeys(numbers, Bucket(self.owner.id))
             await self._buckets.write(self.owner.group, mine)

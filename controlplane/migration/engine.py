@@ -38,6 +38,7 @@ from controlplane.migration.writer import RuleWriter
 from nf.southbound.flow import ALL_BUCKETS
 
 _MAX_MOVES = 1000
+_SEND_LAST_S = 5.0
 _MAX_FLOWS_REMEMBERED = 1 << 17  # of all moves together, one by one
 
 logger = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ class Engine:
                 finally:
                     self._tasks = None
                 await self._end_moves()
+                await self._send_last()
                 for task in (*helpers, *self._move_tasks):
                     task.cancel()
         finally:
@@ -184,7 +186,7 @@ class Engine:
                 journal.end(each.number)
                 continue
             move = self._new_move(each.number, each.options, source, destination)
-            move.take_over(each.flows, ruled)
+            move.take_over(each, ruled)
             moves.append(move)
         return moves
 
@@ -219,6 +221,14 @@ class Engine:
                 move.cancel("the controller is stopping")
         for move in under_way:
             await move.moved.wait()
+
+    async def _send_last(self) -> None:
+        """What flows have waited for that were rolled back goes out before the end."""
+        sent = asyncio.Event()
+        self._services.outbox.when_sent(sent.set)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SEND_LAST_S):
+                await sent.wait()
 
     # --- moves ------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ class Importer:
         self._on_answer = on_answer
         self._records: list[FlowRecord] = []
         self._ready = asyncio.Event()
+        self._is_over = False
         self.pending: set[FlowRecord] = set()
         """Flows whose put is not answered."""
 
@@ -44,14 +45,19 @@ class Importer:
         """Puts states until cancelled. The stream is there before the first of them."""
         self._counts.southbound_calls += 1
         async with self._destination.southbound.open_put() as stream:
-            while True:
-                await self._ready.wait()
-                self._ready.clear()
-                records, self._records = self._records, []
-                self._services.journal.flush()
-                for record in records:
-                    if record.state.phase is Phase.IMPORTING:
-                        await self._put(stream, record)
+            try:
+                while True:
+                    await self._ready.wait()
+                    self._ready.clear()
+                    records, self._records = self._records, []
+                    self._services.journal.flush()
+                    for record in records:
+                        if record.state.phase is Phase.IMPORTING:
+                            await self._put(stream, record)
+            finally:
+                # A put that is given up because this ends tells nothing of its flow: whoever
+                # goes on with the move has the packets that wait.
+                self._is_over = True
 
     async def _put(self, stream: PutStream, record: FlowRecord) -> None:
         chunk = record.chunk
@@ -69,6 +75,8 @@ class Importer:
         self.pending.add(record)
 
         def answered(result: asyncio.Future[None]) -> None:
+            if self._is_over:
+                return
             self.pending.discard(record)
             self._on_answer()
             error = None if result.cancelled() else result.exception()

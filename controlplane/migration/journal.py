@@ -41,6 +41,10 @@ _COPIES = (
     " (instance INTEGER, flow TEXT, since REAL NOT NULL, PRIMARY KEY (instance, flow))"
     " WITHOUT ROWID"
 )
+_PROGRESS = (
+    "CREATE TABLE IF NOT EXISTS progress"
+    " (move INTEGER PRIMARY KEY, turned TEXT NOT NULL, moved INTEGER NOT NULL)"
+)
 _COPY_LIFETIME_S = 60.0  # an instance's default for a state without packets; a copy gets none
 _HOLDER = "CREATE TABLE IF NOT EXISTS holder (number INTEGER NOT NULL)"
 _HOLDER_BITS = 62
@@ -72,6 +76,10 @@ class OpenMove:
     options: MoveOptions
     flows: tuple[OpenFlow, ...]
     """Those that were not at an end, in the order they were begun."""
+    turned: frozenset[int] = frozenset()
+    """The buckets that it has turned, or was about to."""
+    moved: int = 0
+    """Flows that it had moved, and that are not among those any more."""
 
 
 class Journal:
@@ -86,7 +94,8 @@ class Journal:
         """Opens or makes the file; without one all is forgotten when it is closed."""
         self._name = "the journal" if path is None else str(path)
         self._reached: dict[int, Stage] = {}
-        self._ended: list[tuple[int]] = []
+        self._ended: dict[int, list[tuple[int]]] = {}
+        self._ended_count = 0
         self._holder: int | None = None
         self._wall_clock = wall_clock
         self._has_copies = True
@@ -101,6 +110,7 @@ class Journal:
             self._run("PRAGMA journal_mode = WAL")
             self._run("PRAGMA synchronous = NORMAL")
             self._run(_COPIES)
+            self._run(_PROGRESS)
 
     def _prepare(self) -> None:
         application, version, tables = (
@@ -212,21 +222,34 @@ class Journal:
         if rows:
             self._database.executemany("UPDATE flows SET stage = ? WHERE migration = ?", rows)
 
-    def end_flow(self, migration: int) -> None:
-        """A flow is at its end, and nothing is under way any more that it has asked for.
+    def end_flow(self, move: int, migration: int) -> None:
+        """A flow is moved, and nothing is under way any more that it has asked for.
 
         Written with others, some time before the move ends: to end a flow twice does no harm.
         """
-        self._ended.append((migration,))
-        if len(self._ended) >= _ENDED_AT_ONCE:
+        self._ended.setdefault(move, []).append((migration,))
+        self._ended_count += 1
+        if self._ended_count >= _ENDED_AT_ONCE:
             with self._transaction():
-                self._database.executemany("DELETE FROM flows WHERE migration = ?", self._ended)
+                for number, migrations in self._ended.items():
+                    self._forget_moved(number, migrations)
             self._ended.clear()
+            self._ended_count = 0
+
+    def _forget_moved(self, move: int, migrations: Sequence[tuple[int]]) -> None:
+        self._database.executemany("DELETE FROM flows WHERE migration = ?", migrations)
+        self._run(
+            "INSERT INTO progress VALUES (?, '[]', ?)"
+            " ON CONFLICT (move) DO UPDATE SET moved = moved + excluded.moved",
+            (move, len(migrations)),
+        )
 
     def end(self, move: int) -> None:
         """All flows of a move are at their end."""
+        self._ended_count -= len(self._ended.pop(move, ()))
         with self._transaction():
             self._run("DELETE FROM flows WHERE move = ?", (move,))
+            self._run("DELETE FROM progress WHERE move = ?", (move,))
             self._run("UPDATE moves SET is_open = 0 WHERE number = ?", (move,))
 
     def turn(self, group: int, buckets: Mapping[int, Bucket]) -> None:
@@ -234,6 +257,15 @@ class Journal:
         text = _BUCKETS.dump_json(dict(buckets)).decode()
         with self._transaction():
             self._run("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (group, text))
+
+    def turn_for(self, move: int, numbers: Collection[int]) -> None:
+        """A move is about to turn buckets: these are given back if it is undone."""
+        with self._transaction():
+            self._run(
+                "INSERT INTO progress VALUES (?, ?, 0)"
+                " ON CONFLICT (move) DO UPDATE SET turned = excluded.turned",
+                (move, json.dumps(sorted(numbers))),
+            )
 
     # --- copies that are left ------------------------------------------------------------
 
@@ -280,9 +312,18 @@ class Journal:
         with self._sense(), self._errors():
             moves = self._run("SELECT number, options FROM moves WHERE is_open ORDER BY number")
             return [
-                OpenMove(number, _OPTIONS.validate_json(text), self._open_flows(number))
+                OpenMove(
+                    number,
+                    _OPTIONS.validate_json(text),
+                    self._open_flows(number),
+                    *self._progress(number),
+                )
                 for number, text in moves.fetchall()
             ]
+
+    def _progress(self, move: int) -> tuple[frozenset[int], int]:
+        row = self._run("SELECT turned, moved FROM progress WHERE move = ?", (move,)).fetchone()
+        return (frozenset(json.loads(row[0])), row[1]) if row else (frozenset(), 0)
 
     def _open_flows(self, move: int) -> tuple[OpenFlow, ...]:
         rows = self._run("SELECT flow, migration, stage FROM flows WHERE move = ?", (move,))

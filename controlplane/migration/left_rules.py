@@ -13,6 +13,7 @@ from controlplane.migration.services import Services
 from nf.southbound.flow import FiveTuple
 
 _PAUSE_S = 0.1  # before the rules are read: others may show meanwhile
+_AGAIN_S = 1.0  # before they are read again: the switch may not take what lets a flow go
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +52,8 @@ class LeftRules:
             await self._shown.wait()
             await asyncio.sleep(_PAUSE_S)
             self._shown.clear()
-            known = self._services.writer.rules
-            found = await self._switch.read_rules()
-            await self.let_go(
-                {flow: rule for flow, rule in found.items() if known.get(flow) != rule}
-            )
+            await self.let_go(await self._switch.read_rules())
+            await asyncio.sleep(_AGAIN_S)
 
     async def let_go(self, rules: Mapping[FiveTuple, FlowRule]) -> None:
         """Lets go of flows that one of the rules holds for a controller that is gone.
@@ -63,7 +61,7 @@ class LeftRules:
         They were stranded there, perhaps for so long that the switch has forgotten where they
         belong: the instances know. Without state a flow is nowhere, and loses its rule.
         """
-        registry = self._services.registry
+        registry, writer = self._services.registry, self._services.writer
         orphans: list[FiveTuple] = [
             flow
             for flow, rule in rules.items()
@@ -73,10 +71,13 @@ class LeftRules:
         ]
         if orphans:
             logger.warning("%d flows were held by an earlier controller: let go", len(orphans))
-            known = await homes(self._members)
+            before = {flow: writer.rules.get(flow) for flow in orphans}
+            known = await homes(self._members, self._services.journal)
             for flow in orphans:
+                if flow in registry or writer.rules.get(flow) != before[flow]:
+                    continue  # a move has begun with it meanwhile
                 if flow in known:
-                    self._services.writer.put(flow, known[flow], self._counts, _ignore)
+                    writer.put(flow, known[flow], self._counts, _ignore)
                 else:
                     self._delete(flow)
 
@@ -92,4 +93,4 @@ class LeftRules:
 
 
 def _ignore(outcome: UpdateOutcome) -> None:
-    """The switch does not take it: then the flow stays as it is."""
+    """Where the switch does not take it the flow stays as it is, until it shows again."""

@@ -47,6 +47,7 @@ async def close_buckets(
     """
     marker = Marker(instance, services, counts)
     counts.southbound_calls += 1
+    services.buckets.check_holder()
     try:
         await instance.southbound.set_no_new_state(True, buckets, marker=marker.number)
     finally:

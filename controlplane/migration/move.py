@@ -29,11 +29,12 @@ from typing import TypeVar, cast
 from controlplane.detection.registry import Rule
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
-from controlplane.migration.journal import OpenFlow
+from controlplane.migration.journal import OpenMove
 from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
+    Bucket,
     Detector,
     InstanceRule,
     Member,
@@ -62,6 +63,7 @@ from controlplane.migration.summary import (
     flow_report,
 )
 from controlplane.migration.turning import Turning
+from controlplane.switch.errors import SwitchError
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -119,6 +121,7 @@ class Move:
         self._mover = Mover(number, source, destination, rules, services)
         self._ports = PortWatch((source, destination), self._mover.control)
         self._turning = Turning(
+            number,
             source,
             destination,
             options.buckets,
@@ -133,6 +136,9 @@ class Move:
         self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
         self._drained_ms: float | None = None
         self._taken_over: TakenOver | None = None
+        self._begun: OpenMove | None = None
+        """What an earlier controller had begun."""
+        self._holds = rules.holds
         self.drain: Drain | None = None
         """The watch over the flows that are left, once there is one."""
         self.stragglers: Move | None = None
@@ -273,27 +279,29 @@ class Move:
         """Moves, and drains the source. Failures end up in the report."""
         await self._run(self._move())
 
-    def take_over(
-        self, flows: Sequence[OpenFlow], ruled: Mapping[FiveTuple, RuledPackets] | None
-    ) -> None:
+    def take_over(self, begun: OpenMove, ruled: Mapping[FiveTuple, RuledPackets] | None) -> None:
         """Takes over what an earlier controller had begun. `finish` is to follow.
 
         `ruled` tells the packets that the switch may have sent to that one, if it knows. What
         that one had released to the destination may have been on its way out still, though the
         rule that held it is replaced.
         """
+        flows = begun.flows
+        self._begun = begun
         self._selected = len(flows)
-        kept = sum(self._services.buffer.count(flow.migration) for flow in flows)
+        kept = sum(self._services.buffer.waiting(flow.migration)[0] for flow in flows)
         self._taken_over = TakenOver(
             flows=len(flows),
             committed=sum(flow.stage.is_committed for flow in flows),
+            moved_before=begun.moved,
             lost_packets_at_most=(
                 None
                 if ruled is None
                 else sum(
                     ruled[flow.flow].packets
                     for flow in flows
-                    if flow.flow in ruled and (ruled[flow.flow].is_held or flow.stage.is_committed)
+                    if flow.flow in ruled
+                    and (ruled[flow.flow].is_held or (flow.stage.is_committed and self._holds))
                 )
                 - kept
             ),
@@ -339,12 +347,20 @@ class Move:
         await self._conclude()
 
     async def _finish(self) -> None:
-        await self._turning.take_over()
         with self._timed("move"):
             await self._mover.finish()
+        await self._take_over_buckets()
         await self._turning.close_source()
         self.reason = "an earlier controller ended while it was under way"
         await self._conclude()
+
+    async def _take_over_buckets(self) -> None:
+        """Raises SwitchError where they cannot be read: then there is nothing to go on with."""
+        turned = self._begun.turned if self._begun else frozenset[int]()
+        try:
+            await self._turning.take_over(turned)
+        except MoveError as error:
+            raise SwitchError(str(error), is_unanswered=True) from None
 
     async def _conclude(self) -> None:
         """Watches the flows that are left, if any flow was moved; else gives the buckets back."""
@@ -353,14 +369,17 @@ class Move:
         counts = flow_counts(self._mover.records, self._selected, self._active)
         failed = counts.rolled_back + counts.stranded
         if failed:
-            first = next(r.state.reason for r in self._mover.records if r.state.reason)
+            bad = (Outcome.ROLLED_BACK, Outcome.STRANDED)
+            reasons = (r.state.reason for r in self._mover.records if r.outcome in bad)
+            first = next(filter(None, reasons), "")
             self.reason = f"{failed} of {counts.selected} flows were not moved: {first}"
         moves_none = self._strategy.takes is Takes.NONE
-        is_in_vain = not self._turning.turned if moves_none else counts.moved + counts.absent == 0
+        moved = counts.moved + counts.absent + (self._begun.moved if self._begun else 0)
+        is_in_vain = not self._turning.turned if moves_none else moved == 0
         if (failed or self._taken_over) and (is_in_vain or not await self._alive(self.destination)):
             await self._undo(MoveState.FAILED)
             return
-        if not self._selected and not moves_none:
+        if not self._selected and not moves_none and not moved:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         await self._sum_up()
         if await self._ends_cancelled():
@@ -379,14 +398,23 @@ class Move:
         with self._timed("detect"):
             selection = await self._detector.select(self.source.id, rule)
         self._active = selection.active
+        buckets = await self._services.buckets.read(self.source.group)
         # The registers may know a flow twice, and for a while after it has been moved away.
         return [
             flow
             for flow in dict.fromkeys(selection.flows)
-            if flow.bucket in self.options.buckets and not self._is_elsewhere(flow)
+            if flow.bucket in self.options.buckets and not self._is_elsewhere(flow, buckets)
         ]
 
-    def _is_elsewhere(self, flow: FiveTuple) -> bool:
+    def _is_elsewhere(self, flow: FiveTuple, buckets: Mapping[int, Bucket]) -> bool:
+        """Whether its state is at another instance than the source, for all that is known.
+
+        In a bucket that a third instance has taken over it may live there, by bounces.
+        """
+        if flow in self._services.registry:  # another move has it
+            return True
+        if buckets[flow.bucket].owner not in (self.source.id, self.destination.id):
+            return True
         rule = self._services.writer.rules.get(flow)
         return isinstance(rule, InstanceRule) and rule.instance != self.source.id
 

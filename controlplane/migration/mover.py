@@ -24,7 +24,7 @@ from controlplane.migration.peers import (
 from controlplane.migration.phases import ENDS, Action, Event, Phase
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Services
-from controlplane.migration.state import Rules, State, stage, taken_over
+from controlplane.migration.state import Rules, Stage, State, stage, taken_over
 from controlplane.p4_constants import PACKET_OUT_RELEASE
 from controlplane.switch.packets import PacketOut
 from nf.southbound.flow import FiveTuple
@@ -99,6 +99,11 @@ class Mover:
         self._settlings: Batcher[FlowRecord] = Batcher(
             self._settle, max_batch=limits.in_flight, at_once=2
         )
+        self._catch_ups: Batcher[FlowRecord] = Batcher(
+            self._catch_up, max_batch=limits.in_flight, at_once=2
+        )
+        self._late_puts: list[FlowRecord] = []
+        """Flows that an earlier controller had put, and may put still."""
         self._exported_s = 0.0
         """When the source has answered last."""
         self._imported_s = 0.0
@@ -150,6 +155,9 @@ class Mover:
             state, event = taken_over(self._rules, flow.stage)
             record = FlowRecord(flow.flow, flow.migration, state)
             self._add(record)
+            if flow.stage is Stage.PUT:
+                self._late_puts.append(record)
+            self.buffered.adopt(*self._services.buffer.waiting(flow.migration))
             self.dispatch(record, event, "an earlier controller has ended")
 
     async def finish(self) -> None:
@@ -176,6 +184,7 @@ class Mover:
                     ("source deletes", self._source_deletes.run()),
                     ("destination deletes", self._destination_deletes.run()),
                     ("settlings", self._settlings.run()),
+                    ("catch-ups", self._catch_ups.run()),
                     ("deadlines", self._watch_deadlines()),
                     ("cancel", self._watch_cancel()),
                 )
@@ -200,11 +209,16 @@ class Mover:
                     )
                 )
             )
-            if self._imports.pending:  # one may yet arrive behind its delete
-                left = [record.flow for record in self._imports.pending]
-                self._services.journal.leave_copies(self._destination.id, left)
+            self._leave_copies()
             for helper in helpers:
                 helper.cancel()
+
+    def _leave_copies(self) -> None:
+        """A put may yet arrive behind its delete: one that is not answered, or another's."""
+        left = [record.flow for record in self._imports.pending]
+        left += [each.flow for each in self._late_puts if each.state.phase is not Phase.MOVED]
+        if left:
+            self._services.journal.leave_copies(self._destination.id, left)
 
     def cancel(self, reason: str) -> None:
         """Rolls back every flow that is not committed, and starts no more."""
@@ -257,9 +271,10 @@ class Mover:
                 if phase is Phase.MOVED:
                     # At another end something may still be asked: a put may arrive, a delete
                     # may be missing. Those are forgotten when the move has waited for that.
-                    self._services.journal.end_flow(record.migration)
+                    self._services.journal.end_flow(self._number, record.migration)
                 self._services.registry.end(
                     record,
+                    self._services.writer.rules.get(record.flow),
                     stray=bool(record.state.reason),
                     stranded=phase in (Phase.FORWARDING, Phase.RETURNING),
                 )
@@ -382,6 +397,11 @@ class Mover:
 
     def _write(self, record: FlowRecord, rule: HoldRule | InstanceRule) -> None:
         def done(outcome: UpdateOutcome) -> None:
+            if outcome.result is WriteResult.WRITTEN and self._services.registry.is_stranded(
+                record.flow
+            ):
+                self._catch_ups.add(record)
+                return
             reason = f"the switch did not take the flow's rule: {outcome.reason}"
             self.dispatch(record, _WRITE_EVENTS[outcome.result], reason)
 
@@ -395,6 +415,13 @@ class Mover:
 
     def _restore(self, record: FlowRecord) -> None:
         self._write(record, InstanceRule(self._source.id))
+
+    async def _catch_up(self, batch: Sequence[FlowRecord]) -> None:
+        """The packets of stranded flows that bear their old number have been passed on."""
+        came = await self._services.barriers.wait(self.control)
+        for record in batch:
+            self._services.registry.forget(record.flow)
+            self.dispatch(record, Event.WRITTEN, "" if came else _NO_BARRIER)
 
     async def _settle(self, batch: Sequence[FlowRecord]) -> None:
         came = await self._services.barriers.wait(self.control)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from controlplane.migration.peers import Switch
 from controlplane.p4_constants import PACKET_OUT_RELEASE
@@ -33,6 +33,7 @@ class Outbox:
         self._max_bytes = max_bytes
         self._packets: deque[PacketOut | Callable[[], None]] = deque()
         self._bytes = 0
+        self._under_way: list[PacketOut] = []
         self._ready = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -57,11 +58,9 @@ class Outbox:
         await self._room.wait()
 
     def give_up(self) -> None:
-        """The switch takes no more: what is queued is lost."""
-        left = sum(
-            isinstance(item, PacketOut) and item.kind == PACKET_OUT_RELEASE
-            for item in self._packets
-        )
+        """The switch takes no more: what is queued is lost, and may be what was being sent."""
+        queued = [item for item in self._packets if isinstance(item, PacketOut)]
+        left = _count_released((*self._under_way, *queued))
         if left:
             self.lost += left
             logger.error("%d packets lost that were on their way to the switch", left)
@@ -87,12 +86,21 @@ class Outbox:
 
     async def _send(self, batch: list[PacketOut]) -> None:
         self._before_sending()
+        self._under_way = batch
         try:
             await self._switch.send(batch)
+            self._under_way = []
         except SwitchError as error:
-            self.lost += len(batch)
-            logger.error("%d packets lost on the way to the switch: %s", len(batch), error)
+            self._under_way = []
+            lost = _count_released(batch)
+            self.lost += lost
+            logger.error("%d packets lost on the way to the switch: %s", lost, error)
         finally:
             self._bytes -= sum(len(packet.payload) for packet in batch)
             if self._bytes <= self._max_bytes:
                 self._room.set()
+
+
+def _count_released(packets: Iterable[PacketOut]) -> int:
+    """Packets of flows, as opposed to markers and barriers."""
+    return sum(packet.kind == PACKET_OUT_RELEASE for packet in packets)

@@ -20,6 +20,7 @@ from controlplane.p4_constants import (
 )
 from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.inband import detoured
+from nf.southbound.packet import Packet
 
 _TURN = 64  # packets, before others have their turn
 
@@ -43,6 +44,7 @@ class Reception:
         self._services = services
         self._left_rules = left_rules
         self._moves = moves
+        self._packet = Packet()
         self.unknown = 0
         """Packets held for a flow that nobody knows; dropped."""
         self.bounced = 0
@@ -102,21 +104,31 @@ class Reception:
     def _take_bounce(self, packet: PacketIn) -> None:
         """The owner of its bucket has handed a packet back: it goes where that one's flows go."""
         self.bounced += 1
-        home = self._home_of_bounced(packet.instance)
+        home = self._home_of_bounced(packet.instance, packet.payload)
         if home is None:
             logger.warning("instance %d refuses a flow of its own bucket: dropped", packet.instance)
             return
         frame = detoured(packet.payload)
         self._services.outbox.add(PacketOut(PACKET_OUT_RELEASE, frame, home))
 
-    def _home_of_bounced(self, sender: int) -> int | None:
-        """The instance that the sender's flows went to last, or the only one there is."""
+    def _home_of_bounced(self, sender: int, frame: bytes) -> int | None:
+        """The instance that the flow's bucket is shared with, or the only one there is."""
+        groups = {member.id: member.group for member in self._members}
+        number = self._packet.flow.bucket if self._packet.read(memoryview(frame)) else None
+        bucket = None
+        if number is not None and sender in groups:
+            bucket = self._services.buckets.last(groups[sender], number)
+        if bucket is not None and bucket.owner != sender:
+            return bucket.owner
+        if bucket is not None and bucket.previous:
+            return bucket.previous
         for move in reversed(self._moves.values()):
+            if number is not None and number not in move.options.buckets:
+                continue
             if move.source.id == sender:
                 return move.destination.id
             if move.destination.id == sender and move.gives_back:
                 return move.source.id
-        groups = {member.id: member.group for member in self._members}
         others = [each for each, group in groups.items() if group == groups.get(sender)]
         others = [each for each in others if each != sender]
         return others[0] if len(others) == 1 else None

@@ -215,6 +215,8 @@ class TakenOver(_Frozen):
     """Flows that were under way."""
     committed: int
     """Of those, flows that went on to the destination; the others went back to the source."""
+    moved_before: int
+    """Flows that were moved by then, and of which nothing more is known."""
     lost_packets_at_most: int | None
     """Packets that the switch had sent to that controller, as far as nobody has them. Of a
     flow that was committed some may have been released. None where the switch has been

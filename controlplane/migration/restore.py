@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from controlplane.migration.errors import MoveError
-from controlplane.migration.journal import OpenMove
+from controlplane.migration.journal import Journal, OpenMove
 from controlplane.migration.peers import (
     InstanceRule,
     Member,
@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 
 async def restore_rules(
-    switch: Switch, members: Iterable[Member], under_way: Mapping[FiveTuple, InstanceRule]
+    switch: Switch,
+    members: Iterable[Member],
+    journal: Journal,
+    under_way: Mapping[FiveTuple, InstanceRule],
 ) -> int:
     """Writes a rule for each flow that an instance has state for, to that instance.
 
@@ -34,7 +37,7 @@ async def restore_rules(
     `under_way` goes where that says. Returns the number of rules. Raises MoveError and
     SwitchError.
     """
-    rules = await homes(members)
+    rules = await homes(members, journal)
     updates = [
         RuleUpdate(Operation.INSERT, flow, rule) for flow, rule in {**rules, **under_way}.items()
     ]
@@ -64,8 +67,11 @@ async def _write(switch: Switch, updates: Sequence[RuleUpdate]) -> list[UpdateOu
     return outcomes
 
 
-async def homes(members: Iterable[Member]) -> dict[FiveTuple, InstanceRule]:
-    """The instance that has the state of each flow, as far as instances answer."""
+async def homes(members: Iterable[Member], journal: Journal) -> dict[FiveTuple, InstanceRule]:
+    """The instance that has the state of each flow, as far as instances answer.
+
+    What the journal says is a copy that nobody has deleted, is no flow's state.
+    """
     idle_s: dict[FiveTuple, float] = {}
     rules: dict[FiveTuple, InstanceRule] = {}
     for member in members:
@@ -74,9 +80,10 @@ async def homes(members: Iterable[Member]) -> dict[FiveTuple, InstanceRule]:
         except SouthboundError as error:
             logger.warning("its flows are not steered to it: %s", error)
             continue
+        copies = set(journal.copies_at(member.id))
         for flow in flows:
-            # Of two that know a flow one has a copy that nobody has deleted.
-            if flow.idle_s < idle_s.get(flow.flow, inf):
+            # Of two that know a flow one has a copy of which the journal does not know.
+            if flow.flow not in copies and flow.idle_s < idle_s.get(flow.flow, inf):
                 idle_s[flow.flow] = flow.idle_s
                 rules[flow.flow] = InstanceRule(member.id)
     return rules

@@ -16,6 +16,7 @@ from controlplane.migration.journal import Journal
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
 from controlplane.migration.outbox import Outbox
+from controlplane.migration.peers import FlowRule, HoldRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.writer import RuleWriter
 from nf.southbound.flow import FiveTuple
@@ -46,8 +47,10 @@ class Registry:
         self._by_migration[record.migration] = record, holder
         self._flows[record.flow] = record.migration
 
-    def end(self, record: FlowRecord, *, stray: bool, stranded: bool = False) -> None:
-        """A flow has reached its end.
+    def end(
+        self, record: FlowRecord, rule: FlowRule | None, *, stray: bool, stranded: bool = False
+    ) -> None:
+        """A flow has reached its end, and has this rule.
 
         `stray`: something went wrong on the way, so packets may still come. `stranded`: all
         its packets come by way of the controller, until its rule goes (`forget`). There are no
@@ -56,12 +59,12 @@ class Registry:
         entry = self._by_migration.pop(record.migration)
         if self._flows.get(record.flow) == record.migration:
             del self._flows[record.flow]
+        if rule != HoldRule(self._stranded_flows.get(record.flow, 0)):
+            self.forget(record.flow)  # it may have been stranded before
         if stranded:
             self._stranded[record.migration] = entry
             self._stranded_flows[record.flow] = record.migration
-            return
-        self.forget(record.flow)  # it may have been stranded before
-        if stray:
+        elif stray:
             self._strays[record.migration] = entry
             if len(self._strays) > _MAX_STRAYS:
                 self._strays.popitem(last=False)
@@ -71,6 +74,10 @@ class Registry:
         migration = self._stranded_flows.pop(flow, None)
         if migration is not None:
             self._stranded.pop(migration, None)
+
+    def is_stranded(self, flow: FiveTuple) -> bool:
+        """Whether a rule may hold a flow that no move has to do with any more."""
+        return flow in self._stranded_flows
 
     def find(self, migration: int) -> tuple[FlowRecord, Holder] | None:
         """The flow that a packet belongs to."""

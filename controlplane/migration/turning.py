@@ -23,6 +23,7 @@ class Turning:
 
     def __init__(
         self,
+        move: int,
         source: Member,
         destination: Member,
         scope: Collection[int],
@@ -30,7 +31,10 @@ class Turning:
         counts: ControlCounts,
         on_left: Callable[[int], None],
     ) -> None:
-        """`scope` are the buckets that may be turned; `on_left` is for whoever watches them."""
+        """`move` is its number in the journal; `scope` are the buckets that may be turned;
+        `on_left` is for whoever watches them.
+        """
+        self._move = move
         self._source = source
         self._destination = destination
         self._scope = scope
@@ -53,6 +57,7 @@ class Turning:
             mine = owned(await keeper.read(group), self._source.id, self._scope)
             if mine:
                 counts.southbound_calls += 1
+                self._services.journal.turn_for(self._move, mine)
                 await self._destination.southbound.set_no_new_state(False, mine)
                 counts.writes += 1
                 counts.updates += len(mine)
@@ -61,12 +66,14 @@ class Turning:
             self._shared = shared(await keeper.read(group), *turned, self._scope)
             await close_buckets(self._source, self._shared, self._services, counts)
 
-    async def take_over(self) -> None:
-        """What an earlier controller has turned counts as turned here. Raises MoveError."""
+    async def take_over(self, turned: frozenset[int]) -> None:
+        """What an earlier controller has turned counts as turned here. Raises MoveError.
+
+        Not what another move has turned that goes the same way.
+        """
         buckets = await self._services.buckets.read(self._source.group)
-        self.turned = self._shared = shared(
-            buckets, self._destination.id, self._source.id, self._scope
-        )
+        self._shared = shared(buckets, self._destination.id, self._source.id, self._scope)
+        self.turned = self._shared & turned
 
     async def close_source(self) -> None:
         """As `turn` does, where it may not have come to that. Raises SouthboundError."""
@@ -82,6 +89,7 @@ class Turning:
         keeper, group = self._services.buckets, self._source.group
         back = Bucket(self._source.id, self._destination.id)
         async with keeper.turning:
+            keeper.check_holder()
             await self._source.southbound.set_no_new_state(False, self.turned)
             await self._tell_destination(no_new_state=True)
             try:
@@ -93,6 +101,7 @@ class Turning:
 
     async def _tell_destination(self, *, no_new_state: bool) -> None:
         """Not for long: it may be why the move is undone."""
+        self._services.buckets.check_holder()
         with suppress(SouthboundError, TimeoutError):
             async with asyncio.timeout(_TELL_S):
                 await self._destination.southbound.set_no_new_state(no_new_state, self.turned)

@@ -135,12 +135,17 @@ class RuleWriter:
                 job.attempts += 1
                 if job.attempts < self._limits.write_attempts:
                     return True
-                if job.rule is not None:  # it may be there: if not, the next update tells
-                    self.rules[job.flow] = job.rule
-                job.done(outcome)
+                self._give_up(job, outcome.reason)
+            case _ if job.attempts:  # the try that was not answered may have been done
+                self._give_up(job, outcome.reason)
             case _:
                 job.done(UpdateOutcome(WriteResult.REFUSED, outcome.reason))
         return False
+
+    def _give_up(self, job: _Job, reason: str) -> None:
+        if job.rule is not None:  # it may be there: if not, the next update tells
+            self.rules[job.flow] = job.rule
+        job.done(UpdateOutcome(WriteResult.UNANSWERED, reason))
 
     def _note(self, job: _Job) -> None:
         if job.rule is None:

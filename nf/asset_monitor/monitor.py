@@ -15,9 +15,9 @@ from nf.asset_monitor.service import (
     service_of_port,
 )
 from nf.runtime.function import NetworkFunction
-from nf.runtime.packet import Packet
 from nf.runtime.tcp import SYN
 from nf.southbound.flow import FiveTuple
+from nf.southbound.packet import Packet
 
 _Evidence = TypeVar("_Evidence", Service, Handshake)
 

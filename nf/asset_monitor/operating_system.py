@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nf.runtime.packet import Packet
 from nf.runtime.tcp import ACK
+from nf.southbound.packet import Packet
 
 _END, _NOP, _MSS = 0, 1, 2
 _LETTERS = {_END: "E", _NOP: "N", _MSS: "M", 3: "W", 4: "S", 8: "T"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from nf.runtime.packet import TCP, UDP
+from nf.southbound.packet import TCP, UDP
 
 INSPECTED_BYTES = 256
 """How much of the first payload of a direction is looked at."""

@@ -9,11 +9,11 @@ from typing import Generic
 
 from nf.runtime.chunk import absent_chunk, export_chunk, import_chunk
 from nf.runtime.function import NetworkFunction, State, StateError
-from nf.runtime.packet import TCP, Packet
 from nf.runtime.tcp import ACK, FIN, RST, SYN
 from nf.runtime.turned_away import TurnedAway
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.flow import FiveTuple
+from nf.southbound.packet import TCP, Packet
 
 _SECOND_US = 1_000_000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
-from nf.runtime.packet import TCP, Packet
 from nf.runtime.tcp import ConnectionState, connection_state, has_ended
 from nf.southbound.flow import FiveTuple
+from nf.southbound.packet import TCP, Packet
 
 
 class StateError(Exception):

@@ -11,11 +11,11 @@ from typing import Generic
 from nf.runtime.flow_table import FlowTable, FlowTableOptions
 from nf.runtime.function import NetworkFunction, State
 from nf.runtime.markers import MarkerLog
-from nf.runtime.packet import Packet
 from nf.runtime.port import Port
 from nf.runtime.set_aside import SetAside, SetAsideOptions
 from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import is_detour, mark_bounce, parse_marker
+from nf.southbound.packet import Packet
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import is_detour, parse_marker
 
-_PACKET = struct.Struct("!6sI4xI")  # what parse_marker never takes for a marker
+# Ethernet, IPv4 and TCP without options, and a number.
+_PACKET = struct.Struct("!6s6xHBxH2xHBB2xII HH8xBB6x I")
 _STRAIGHT = b"\x02" * 6
 
 
@@ -25,12 +26,14 @@ def flow_of(number: int) -> FiveTuple:
 
 
 def frame_of(flow: FiveTuple, sequence: int) -> bytes:
-    return _PACKET.pack(_STRAIGHT, flow.low_port, sequence)
+    ports = (flow.low_port, flow.high_port, 0x50, 0)
+    ip = (0x45, 44, 0, 64, flow.protocol, flow.low_address, flow.high_address)
+    return _PACKET.pack(_STRAIGHT, 0x0800, *ip, *ports, sequence)
 
 
 def packet_of(frame: bytes) -> tuple[FiveTuple, int]:
-    _, number, sequence = _PACKET.unpack(frame)
-    return flow_of(number), sequence
+    fields = _PACKET.unpack(frame)
+    return flow_of(fields[9]), fields[-1]
 
 
 class Delays:
@@ -167,6 +170,7 @@ class ModelInstance:
         finally:
             task.cancel()
             await asyncio.wait([task])
+            stream.give_up()
 
     async def import_chunk(self, chunk: pb.StateChunk) -> None:
         flow = FiveTuple.from_message(chunk.flow)
@@ -231,11 +235,20 @@ class ModelPutStream:
     def __init__(self, instance: ModelInstance) -> None:
         self._instance = instance
         self._queue: asyncio.Queue[tuple[pb.StateChunk, asyncio.Future[None]]] = asyncio.Queue()
+        self._results: list[asyncio.Future[None]] = []
 
     async def send(self, chunk: pb.StateChunk) -> asyncio.Future[None]:
         result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._results.append(result)
         await self._queue.put((chunk, result))
         return result
+
+    def give_up(self) -> None:
+        """Whoever has put something and got no answer is told that there will be none."""
+        for result in self._results:
+            if not result.done():
+                result.set_exception(SouthboundError(self._instance.name, "the stream is closed"))
+                result.exception()
 
     async def run(self) -> None:
         while True:
@@ -245,4 +258,5 @@ class ModelPutStream:
             except SouthboundError as error:
                 result.set_exception(error)
             else:
-                result.set_result(None)
+                if not result.done():
+                    result.set_result(None)

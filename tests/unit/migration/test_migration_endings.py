@@ -160,11 +160,11 @@ async def test_a_restore_that_was_interrupted_is_taken_up_again() -> None:
         members = model.members.values()
         model.switch.rules[FLOWS[0]] = InstanceRule(2)
         model.switch.rules[FLOWS[1]] = InstanceRule(1)
-        assert await restore_rules(model.switch, members, {}) == len(FLOWS)
+        assert await restore_rules(model.switch, members, Journal(), {}) == len(FLOWS)
         assert model.switch.rules == dict.fromkeys(FLOWS, InstanceRule(1))
         model.switch.unanswered = {FLOWS[2]}
         with pytest.raises(SwitchError, match="no answer") as silence:
-            await restore_rules(model.switch, members, {})
+            await restore_rules(model.switch, members, Journal(), {})
         assert silence.value.is_unanswered
 
 

@@ -59,12 +59,17 @@ def test_what_has_ended_is_forgotten(path: Path) -> None:
     journal.add(first, [(number, flow_of(number)) for number in range(1000)])
     journal.add(second, [(5000, flow_of(1))])
     for number in range(999):
-        journal.end_flow(number)
+        journal.end_flow(first, number)
+    journal.turn_for(first, {3, 4})
+    journal.turn_for(second, {5})
     journal.close()
     journal = Journal(path)
-    moves = {move.number: move.flows for move in journal.open_moves()}
-    assert len(moves[first]) < 300, "most of those that have ended"
-    assert flow_of(999) in {flow.flow for flow in moves[first]}
+    moves = {move.number: move for move in journal.open_moves()}
+    flows = moves[first].flows
+    assert len(flows) < 300, "most of those that have ended"
+    assert flow_of(999) in {flow.flow for flow in flows}
+    assert (moves[first].turned, moves[first].moved) == ({3, 4}, 1000 - len(flows))
+    assert (moves[second].turned, moves[second].moved) == ({5}, 0)
     journal.end(first)
     assert [move.number for move in journal.open_moves()] == [second]
     assert journal.begin(OPTIONS) > second, "numbers do not come again"

@@ -6,6 +6,7 @@ import pytest
 from instance_model import flow_of
 
 from controlplane.migration import services
+from controlplane.migration.peers import FlowRule, HoldRule, InstanceRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Registry
 from controlplane.migration.state import State
@@ -15,11 +16,13 @@ class Nobody:
     def held(self, record: FlowRecord, frame: bytes) -> None: ...
 
 
-def ended(registry: Registry, flow: int, migration: int, **how: bool) -> None:
+def ended(
+    registry: Registry, flow: int, migration: int, rule: FlowRule | None = None, **how: bool
+) -> None:
     record = FlowRecord(flow_of(flow), migration, State())
     registry.add(record, Nobody())
     assert registry.find(migration) is not None
-    registry.end(record, **{"stray": False, **how})
+    registry.end(record, rule, **{"stray": False, **how})
     assert len(registry) == 0
     assert record.flow not in registry
 
@@ -51,4 +54,13 @@ def test_a_stranded_flow_that_is_moved_again_is_forgotten() -> None:
     registry = Registry()
     ended(registry, 1, 7, stray=True, stranded=True)
     ended(registry, 1, 9)
+    assert registry.find(7) is None
+
+
+def test_a_stranded_flow_that_was_not_moved_again_after_all_is_not_forgotten() -> None:
+    registry = Registry()
+    ended(registry, 1, 7, stray=True, stranded=True)
+    ended(registry, 1, 9, HoldRule(7), stray=True)
+    assert registry.find(7) is not None
+    ended(registry, 1, 11, InstanceRule(2))
     assert registry.find(7) is None

@@ -219,7 +219,7 @@ async def test_a_switch_that_forgot_is_told_where_the_flows_are() -> None:
         model.nf2.flows[moved] = list(model.nf1.flows[moved])  # a copy that is left
         model.nf2.flows[flow_of(99)] = [0]
         assert (
-            await restore_rules(model.switch, model.members.values(), {})
+            await restore_rules(model.switch, model.members.values(), Journal(), {})
             == len(model.nf1.flows) + 1
         )
         assert model.switch.rules[flow_of(99)] == InstanceRule(2)
@@ -234,7 +234,7 @@ async def test_a_flow_that_cannot_be_steered_is_an_error() -> None:
         await model.quiet()
         model.switch.refuse.update(FLOWS[:2])
         with pytest.raises(MoveError, match="2 of 24 flows cannot be steered: table full"):
-            await restore_rules(model.switch, model.members.values(), {})
+            await restore_rules(model.switch, model.members.values(), Journal(), {})
 
 
 @pytest.mark.parametrize("after", [0, 5, 10, 20, 40, 80, 200])
@@ -309,7 +309,7 @@ async def test_a_switch_that_is_started_anew_in_a_move(
         held = model.switch.held
         model.switch.start_anew(memory.journal.buckets(GROUP))
         under_way = homes_under_way(memory.journal.open_moves(), model.members)
-        await restore_rules(model.switch, model.members.values(), under_way)
+        await restore_rules(model.switch, model.members.values(), memory.journal, under_way)
         model.switch.find_controller()
         load = asyncio.create_task(model.load(FLOWS, 400))
         async with running(model, memory=memory, switch_is_new=True) as engine:
@@ -341,7 +341,7 @@ async def test_a_flow_under_way_is_not_sent_to_a_copy_of_its_state() -> None:
             model.nf1.flows[flow] = [0]
             model.nf2.flows[flow] = [0]
         under_way = homes_under_way(journal.open_moves(), model.members)
-        await restore_rules(model.switch, model.members.values(), under_way)
+        await restore_rules(model.switch, model.members.values(), journal, under_way)
         assert model.switch.rules == {FLOWS[0]: InstanceRule(2), FLOWS[1]: InstanceRule(1)}
 
 

@@ -25,8 +25,8 @@ from nf.asset_monitor.monitor import AssetMonitor
 from nf.asset_monitor.operating_system import Handshake, operating_system
 from nf.asset_monitor.service import Service, service_of_payload
 from nf.runtime.flow_table import FlowTable, FlowTableOptions
-from nf.runtime.packet import TCP, UDP, Packet
 from nf.southbound.flow import FiveTuple
+from nf.southbound.packet import TCP, UDP, Packet
 
 ODD_PORTS = FLOW._replace(high_port=40001)
 

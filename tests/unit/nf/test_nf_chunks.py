@@ -19,9 +19,9 @@ from nf.runtime import flow_state_pb2
 from nf.runtime.chunk import export_chunk
 from nf.runtime.flow_table import FlowTable, FlowTableOptions
 from nf.runtime.function import StateError
-from nf.runtime.packet import Packet
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.flow import FiveTuple
+from nf.southbound.packet import Packet
 
 ports = st.integers(0, 2**16 - 1)
 counts = st.integers(0, 2**40)

@@ -9,8 +9,8 @@ from nf.asset_monitor.connection import Connection
 from nf.asset_monitor.monitor import AssetMonitor
 from nf.runtime.flow_table import FlowTable, FlowTableOptions
 from nf.runtime.function import StateError
-from nf.runtime.packet import Packet
 from nf.southbound.flow import ALL_BUCKETS, FiveTuple
+from nf.southbound.packet import Packet
 
 S = 1_000_000
 OPTIONS = FlowTableOptions(linger_s=2, tcp_idle_s=60, other_idle_s=30, max_flows=3)

@@ -17,9 +17,9 @@ from nf.cli import app
 from nf.functions import AnyFunction, UnknownFunctionError, create
 from nf.runtime.flow_table import FlowTable, FlowTableOptions
 from nf.runtime.instance import Instance
-from nf.runtime.packet import Packet
 from nf.runtime.packet_ring import PacketRing, PacketRingError
 from nf.southbound import southbound_pb2 as pb
+from nf.southbound.packet import Packet
 
 DOCS = Path(__file__).parents[3] / "docs" / "network-functions.md"
 RUN = ["--name", "nf1", "--interface", "eth0", "--listen", "unix:/nowhere/nf1"]
@@ -34,8 +34,8 @@ def test_a_function_by_its_name() -> None:
     [
         ("firewall", "no function 'firewall': there is asset-monitor, or module:Class"),
         ("nowhere:Function", "cannot import nowhere: No module named 'nowhere'"),
-        ("nf.runtime.packet:Packet", "nf.runtime.packet:Packet is no network function"),
-        ("nf.runtime.packet:Nothing", "nf.runtime.packet:Nothing is no network function"),
+        ("nf.southbound.packet:Packet", "nf.southbound.packet:Packet is no network function"),
+        ("nf.southbound.packet:Nothing", "nf.southbound.packet:Nothing is no network function"),
         ("nf.runtime.function:NetworkFunction", "is no network function"),
     ],
 )

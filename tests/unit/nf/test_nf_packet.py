@@ -15,8 +15,8 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet as ScapyPacket
 from scapy.packet import Raw
 
-from nf.runtime.packet import Packet
 from nf.southbound.flow import FiveTuple
+from nf.southbound.packet import Packet
 
 LOW, HIGH = "10.0.1.10", "10.0.2.10"
 LOW_INT, HIGH_INT = int(IPv4Address(LOW)), int(IPv4Address(HIGH))
