@@ -125,6 +125,14 @@ def _run(arguments: argparse.Namespace) -> int:
         for name, found in result.findings.items():
             for fault, count in found.faults.items():
                 print(f"demo: not clean: {name}: {count} {fault}", file=sys.stderr)
+        calm = result.findings.get(comparing.NONE)
+        if calm is not None and calm.packets.lost:
+            rate = trials[comparing.NONE].options.load.rate_per_s
+            print(
+                "demo: packets were lost without any move: the machine cannot carry this load; "
+                f"try fewer new flows a second (make demo RATE={rate / 2:g})",
+                file=sys.stderr,
+            )
         return 1
     return 0
 
