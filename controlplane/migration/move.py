@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from controlplane.detection.registry import Rule
+from controlplane.migration.chooser import Chooser
 from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import OpenMove
@@ -34,9 +35,7 @@ from controlplane.migration.loop_watch import LoopWatch
 from controlplane.migration.mover import Mover
 from controlplane.migration.options import Guarantee, KeepAt, MoveOptions
 from controlplane.migration.peers import (
-    Bucket,
     Detector,
-    InstanceRule,
     Member,
     RuledPackets,
 )
@@ -61,6 +60,7 @@ from controlplane.migration.summary import (
     flow_counts,
     flow_phases,
     flow_report,
+    taken_over_report,
 )
 from controlplane.migration.turning import Turning
 from controlplane.switch.errors import SwitchError
@@ -69,8 +69,6 @@ from nf.southbound.flow import FiveTuple
 
 _First = TypeVar("_First")
 _Second = TypeVar("_Second")
-
-_PIECE = 512  # flows that are looked through before the loop gets its turn
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +100,6 @@ class Move:
         self._number = number
         self._strategy = STRATEGIES[options.kind]
         self._rule = rule
-        self._detector = detector
         self._services = services
         self._started_at = wall_clock()
         self._begin_s = services.clock()
@@ -119,6 +116,9 @@ class Move:
             import_timeout_s=limits.import_timeout_s,
         )
         self._mover = Mover(number, source, destination, rules, services)
+        self._chooser = Chooser(
+            source, destination, options.buckets, detector, services, self._mover.control
+        )
         self._ports = PortWatch((source, destination), self._mover.control)
         self._turning = Turning(
             number,
@@ -131,7 +131,6 @@ class Move:
         )
         self._phases_ms: dict[str, float] = {}
         self._selected = 0
-        self._active: int | None = None
         self._cancelled = False
         self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
         self._drained_ms: float | None = None
@@ -209,7 +208,11 @@ class Move:
         """
         options = self.options
         records, summary = self._mover.records, self._summary
-        counts = summary.counts if summary else flow_counts(records, self._selected, self._active)
+        counts = (
+            summary.counts
+            if summary
+            else flow_counts(records, self._selected, self._chooser.active)
+        )
         return MoveReport(
             id=self.id,
             kind=options.kind,
@@ -282,30 +285,13 @@ class Move:
     def take_over(self, begun: OpenMove, ruled: Mapping[FiveTuple, RuledPackets] | None) -> None:
         """Takes over what an earlier controller had begun. `finish` is to follow.
 
-        `ruled` tells the packets that the switch may have sent to that one, if it knows. What
-        that one had released to the destination may have been on its way out still, though the
-        rule that held it is replaced.
+        `ruled` tells the packets that the switch may have sent to that one, if it knows.
         """
         flows = begun.flows
         self._begun = begun
         self._selected = len(flows)
         kept = sum(self._services.buffer.waiting(flow.migration)[0] for flow in flows)
-        self._taken_over = TakenOver(
-            flows=len(flows),
-            committed=sum(flow.stage.is_committed for flow in flows),
-            moved_before=begun.moved,
-            lost_packets_at_most=(
-                None
-                if ruled is None
-                else sum(
-                    ruled[flow.flow].packets
-                    for flow in flows
-                    if flow.flow in ruled
-                    and (ruled[flow.flow].is_held or (flow.stage.is_committed and self._holds))
-                )
-                - kept
-            ),
-        )
+        self._taken_over = taken_over_report(begun, ruled, kept, holds=self._holds)
         self._enter(MoveState.MOVING)
         self._mover.take_over(flows)
 
@@ -366,7 +352,7 @@ class Move:
         """Watches the flows that are left, if any flow was moved; else gives the buckets back."""
         if await self._ends_cancelled():
             return
-        counts = flow_counts(self._mover.records, self._selected, self._active)
+        counts = flow_counts(self._mover.records, self._selected, self._chooser.active)
         failed = counts.rolled_back + counts.stranded
         if failed:
             bad = (Outcome.ROLLED_BACK, Outcome.STRANDED)
@@ -391,32 +377,12 @@ class Move:
         """No flow is under way any more: what has become of them all."""
         await self._ports.end()
         self._summary = await asyncio.to_thread(
-            FlowsSummary.of, self._mover.records, self._selected, self._active
+            FlowsSummary.of, self._mover.records, self._selected, self._chooser.active
         )
 
     async def _detect(self, rule: Rule) -> Sequence[FiveTuple]:
         with self._timed("detect"):
-            selection = await self._detector.select(self.source.id, rule)
-        self._active = selection.active
-        buckets = await self._services.buckets.read(self.source.group)
-        # The registers may know a flow twice, and for a while after it has been moved away.
-        return [
-            flow
-            for flow in dict.fromkeys(selection.flows)
-            if flow.bucket in self.options.buckets and not self._is_elsewhere(flow, buckets)
-        ]
-
-    def _is_elsewhere(self, flow: FiveTuple, buckets: Mapping[int, Bucket]) -> bool:
-        """Whether its state is at another instance than the source, for all that is known.
-
-        In a bucket that a third instance has taken over it may live there, by bounces.
-        """
-        if flow in self._services.registry:  # another move has it
-            return True
-        if buckets[flow.bucket].owner not in (self.source.id, self.destination.id):
-            return True
-        rule = self._services.writer.rules.get(flow)
-        return isinstance(rule, InstanceRule) and rule.instance != self.source.id
+            return await self._chooser.elephants(rule)
 
     async def _end_detection(self) -> None:
         if self._detection is not None:
@@ -425,16 +391,7 @@ class Move:
 
     async def _list(self) -> Sequence[FiveTuple]:
         with self._timed("detect"):
-            self._mover.control.southbound_calls += 1
-            flows = await self.source.southbound.list_flows()
-        self._active = len(flows)
-        buckets = self.options.buckets
-        chosen: list[FiveTuple] = []
-        for first in range(0, len(flows), _PIECE):
-            piece = flows[first : first + _PIECE]
-            chosen += self._strategy.choose(each for each in piece if each.flow.bucket in buckets)
-            await asyncio.sleep(0)
-        return chosen
+            return await self._chooser.listed(self._strategy)
 
     async def _ends_cancelled(self) -> bool:
         """Ends the move if it has been cancelled."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from controlplane.migration.counts import BufferCounts, ControlCounts
+from controlplane.migration.journal import OpenMove
+from controlplane.migration.peers import RuledPackets
 from controlplane.migration.phases import Phase
 from controlplane.migration.record import FlowRecord, Outcome
 from controlplane.migration.report import (
@@ -17,7 +19,9 @@ from controlplane.migration.report import (
     FlowPhases,
     FlowReport,
     Percentiles,
+    TakenOver,
 )
+from nf.southbound.flow import FiveTuple
 
 
 @dataclass(frozen=True)
@@ -190,4 +194,34 @@ def flow_report(record: FlowRecord, begin_s: float) -> FlowReport:
         passed_packets=record.passed_packets,
         late_packets=record.late_packets,
         chunk_bytes=record.chunk_bytes,
+    )
+
+
+def taken_over_report(
+    begun: OpenMove,
+    ruled: Mapping[FiveTuple, RuledPackets] | None,
+    kept: int,
+    *,
+    holds: bool,
+) -> TakenOver:
+    """What was left of a move whose controller had ended.
+
+    `ruled` tells the packets that the switch may have sent to that one, if it knows; `kept` is
+    how many of them are here. Where the controller `holds` packets, what it had released to the
+    destination may have been on its way out still, though the rule that held it is replaced.
+    """
+    lost: int | None = None
+    if ruled is not None:
+        sent = (
+            ruled[flow.flow].packets
+            for flow in begun.flows
+            if flow.flow in ruled
+            and (ruled[flow.flow].is_held or (flow.stage.is_committed and holds))
+        )
+        lost = sum(sent) - kept
+    return TakenOver(
+        flows=len(begun.flows),
+        committed=sum(flow.stage.is_committed for flow in begun.flows),
+        moved_before=begun.moved,
+        lost_packets_at_most=lost,
     )

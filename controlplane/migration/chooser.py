@@ -1,0 +1,77 @@
+"""Which flows a move takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from controlplane.detection.registry import Rule
+from controlplane.migration.counts import ControlCounts
+from controlplane.migration.peers import Bucket, Detector, InstanceRule, Member
+from controlplane.migration.services import Services
+from controlplane.migration.strategy import Strategy
+from nf.southbound.flow import FiveTuple
+
+_PIECE = 512  # flows that are looked through before the loop gets its turn
+
+
+class Chooser:
+    """Asks the detector for the elephants, or the source for its flows."""
+
+    def __init__(
+        self,
+        source: Member,
+        destination: Member,
+        scope: Collection[int],
+        detector: Detector,
+        services: Services,
+        counts: ControlCounts,
+    ) -> None:
+        """`scope` are the buckets whose flows may be taken."""
+        self._source = source
+        self._destination = destination
+        self._scope = scope
+        self._detector = detector
+        self._services = services
+        self._counts = counts
+        self.active: int | None = None
+        """Flows that were chosen from, once they have been."""
+
+    async def elephants(self, rule: Rule) -> Sequence[FiveTuple]:
+        """Those that the detector selects. Raises MoveError."""
+        selection = await self._detector.select(self._source.id, rule)
+        self.active = selection.active
+        buckets = await self._services.buckets.read(self._source.group)
+        # The registers may know a flow twice, and for a while after it has been moved away.
+        return [
+            flow
+            for flow in dict.fromkeys(selection.flows)
+            if flow.bucket in self._scope and not self._is_elsewhere(flow, buckets)
+        ]
+
+    def _is_elsewhere(self, flow: FiveTuple, buckets: Mapping[int, Bucket]) -> bool:
+        """Whether its state is at another instance than the source, for all that is known.
+
+        In a bucket that a third instance has taken over it may live there, by bounces.
+        """
+        if flow in self._services.registry:  # another move has it
+            return True
+        if buckets[flow.bucket].owner not in (self._source.id, self._destination.id):
+            return True
+        rule = self._services.writer.rules.get(flow)
+        return isinstance(rule, InstanceRule) and rule.instance != self._source.id
+
+    async def listed(self, strategy: Strategy) -> Sequence[FiveTuple]:
+        """Those that a strategy takes of the flows that the source has state for.
+
+        Raises SouthboundError.
+        """
+        self._counts.southbound_calls += 1
+        flows = await self._source.southbound.list_flows()
+        self.active = len(flows)
+        chosen: list[FiveTuple] = []
+        for first in range(0, len(flows), _PIECE):
+            piece = flows[first : first + _PIECE]
+            chosen += strategy.choose(each for each in piece if each.flow.bucket in self._scope)
+            await asyncio.sleep(0)
+        return chosen
