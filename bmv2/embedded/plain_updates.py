@@ -1,7 +1,7 @@
 """Updates of table entries that the compiled program takes from the serialised Write.
 
-Most updates are alike and say no more than table, key, priority and action. They are read and
-done by C, many at a time; here is what of them the P4Runtime server keeps.
+Most updates are alike and say no more than table, key, priority, action and idle timeout. They
+are read and done by C, many at a time; here is what of them the P4Runtime server keeps.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Action(ctypes.Structure):
 
 class _Table(ctypes.Structure):
     _fields_ = (
-        *(("id", _U32), ("number", _U32), ("has_priority", _U32)),
+        *(("id", _U32), ("number", _U32), ("has_priority", _U32), ("has_idle_timeout", _U32)),
         *(("field_count", _U32), ("action_count", _U32)),
         *(("fields", ctypes.POINTER(_Field)), ("actions", ctypes.POINTER(_Action))),
     )
@@ -58,7 +58,7 @@ class _Table(ctypes.Structure):
 
 class _Run(ctypes.Structure):
     _fields_ = (
-        *(("next", _U64), ("beyond", _U64)),
+        *(("next", _U64), ("beyond", _U64), ("idle_timeout_ns", _U64)),
         *(("kind", _U32), ("table", _U32), ("action", _U32), ("count", _U32), ("room", _U32)),
         *(("handles", ctypes.POINTER(_U32)), ("places", ctypes.POINTER(_U64))),
         ("data", ctypes.POINTER(_U64)),
@@ -93,7 +93,7 @@ class PlainUpdates:
         count = len(self._tables)
         self._call.switch_write_plain(self._tables, count, request, len(request), ctypes.byref(run))
         if run.count == 0:
-            return PlainRun(0, 0, None, (), (), (), run.beyond)
+            return PlainRun(0, 0, None, 0, (), (), (), run.beyond)
         table = self._known[run.table]
         size = table.place_bytes
         places = ctypes.string_at(self._places, run.count * size)
@@ -103,6 +103,7 @@ class PlainUpdates:
             kind=run.kind,
             table_id=table.id,
             action=action,
+            idle_timeout_ns=run.idle_timeout_ns,
             handles=self._handles[: run.count],
             places=[places[start : start + size] for start in range(0, len(places), size)],
             arguments=() if action is None else _arguments(action, data, run.count),
@@ -136,6 +137,7 @@ class _PlainTable:
             id=self.id,
             number=self._number,
             has_priority=self._table.needs_priority,
+            has_idle_timeout=self._table.supports_idle_timeout,
             field_count=len(fields),
             action_count=len(actions),
             fields=(_Field * len(fields))(*fields),
@@ -149,7 +151,7 @@ def _action(action: Action, number: int) -> _Action:
 
 
 def _is_plain(table: Table, access: TableAccess) -> bool:
-    """Whether an update that says no more than key and action leaves nothing else to be done."""
+    """Whether an update that says no more than that leaves nothing else to be done."""
     key = access.numbers.key.fields
     return (
         bool(table.fields)

@@ -18,13 +18,15 @@ Cells: TypeAlias = npt.NDArray[np.uint64]
 
 
 class PlainRun(NamedTuple):
-    """Updates that a data plane did by itself: of one kind and table, and with one action."""
+    """Updates that a data plane did by itself: of one kind, table, action and timeout."""
 
     kind: int
     """A p4.v1.Update.Type."""
     table_id: int
     action: Action | None
     """What the entries do; none where they were deleted."""
+    idle_timeout_ns: int
+    """Of the entries; 0: they never expire."""
     handles: Sequence[int]
     """Of the entries, in the order of the updates; none where nothing was done."""
     places: Sequence[Place]
@@ -99,7 +101,7 @@ class Backend(Protocol):
         """Does updates of a serialised WriteRequest, from a place in it on.
 
         Those that come one after the other, are alike, and say no more than table, key,
-        priority and action. An update that cannot be done so, or not at all, is left out.
+        priority, action and idle timeout. An update that cannot be done so, or not at all, is left out.
         """
         ...
 

@@ -35,7 +35,7 @@ class Entities:
         backend: Backend,
         on_timeout_set: Callable[[TableState, Entry], None],
     ) -> None:
-        """As the program has them. `on_timeout_set` hears of each entry that can expire.
+        """As the program has them. `on_timeout_set` hears of each entry that can expire, or no more.
 
         Raises P4RuntimeError when P4Info and device config do not fit together.
         """
@@ -47,7 +47,7 @@ class Entities:
         self._writer = TableWriter(
             self.states, self.profiles.by_id, self.direct, backend, on_timeout_set
         )
-        self.plain = PlainWriter(schema, self.states, backend)
+        self.plain = PlainWriter(schema, self.states, backend, on_timeout_set)
         self._arrays = Arrays(schema, backend)
         self._replication = Replication(backend)
         self._value_sets = ValueSets(schema, backend)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime.action_codec import calls
 from bmv2.embedded.p4runtime.backend import Backend, PlainRun
 from bmv2.embedded.p4runtime.schema import Schema
-from bmv2.embedded.p4runtime.table_state import NO_COOKIE, Entry, TableStates
+from bmv2.embedded.p4runtime.table_state import NO_COOKIE, Entry, TableState, TableStates
 
 
 class PlainWriter:
     """Has plain updates done by the data plane, many at a time."""
 
-    def __init__(self, schema: Schema, states: TableStates, backend: Backend) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        states: TableStates,
+        backend: Backend,
+        on_timeout_set: Callable[[TableState, Entry], None],
+    ) -> None:
+        """`on_timeout_set` hears of each entry that can expire from now on, or no more."""
         self._states = states
         self._backend = backend
+        self._on_timeout_set = on_timeout_set
         backend.expect_plain_updates(schema.tables.values())
 
     def runs(self, request: bytes) -> Iterator[int]:
@@ -35,7 +43,8 @@ class PlainWriter:
             yield len(run.handles)
 
     def _keep(self, run: PlainRun) -> None:
-        entries = self._states.of(run.table_id).entries
+        state = self._states.of(run.table_id)
+        entries = state.entries
         if run.action is None:
             for place in run.places:
                 del entries[place]
@@ -43,7 +52,16 @@ class PlainWriter:
         done = calls(run.action, run.arguments)
         if run.kind == p4r.Update.INSERT:
             entries.update(zip(run.places, map(Entry, run.handles, run.places, done), strict=True))
+        else:
+            for place, call in zip(run.places, done, strict=True):
+                entry = entries[place]
+                entry.binding, entry.cookie = call, NO_COOKIE
+        self._set_timeout(state, run)
+
+    def _set_timeout(self, state: TableState, run: PlainRun) -> None:
+        if not state.table.supports_idle_timeout:
             return
-        for place, call in zip(run.places, done, strict=True):
-            entry = entries[place]
-            entry.binding, entry.cookie, entry.idle_timeout_ns = call, NO_COOKIE, 0
+        for entry in map(state.entries.__getitem__, run.places):
+            if entry.idle_timeout_ns != run.idle_timeout_ns:
+                entry.idle_timeout_ns = run.idle_timeout_ns
+                self._on_timeout_set(state, entry)

@@ -102,10 +102,11 @@ API int switch_set_entry_meter(uint32_t table, int64_t handle, const struct mete
 
 /* --- updates as they come from the controller --------------------------------------------- */
 
-/* Plain updates of one kind, table and action that were done one after the other. */
+/* Plain updates of one kind, table, action and timeout that were done one after the other. */
 struct plain_run {
     uint64_t next;   /* where in the request the next field is */
     uint64_t beyond; /* where its next but one is; only if `next` is an update that is not plain */
+    uint64_t idle_timeout_ns;     /* of each entry; 0: never */
     uint32_t kind, table, action; /* the last two by their places in the descriptors */
     uint32_t count, room;
     uint32_t *handles;
@@ -133,17 +134,21 @@ static bool read_plain(struct wire message, const struct plain_table *known, uin
     return true;
 }
 
-/* Whether an update is of the kind, table and action of the run, which it may begin. */
+/* Whether an update is of the kind, table, action and timeout of the run, which it may begin. */
 static bool joins(struct plain_run *run, const struct plain_table *known,
                   const struct plain_update *u) {
     const uint32_t table = (uint32_t)(u->table - known);
     const uint32_t action = u->action ? (uint32_t)(u->action - u->table->actions) : 0;
-    if (run->count == 0) run->kind = u->kind, run->table = table, run->action = action;
-    return run->kind == u->kind && run->table == table && run->action == action;
+    if (run->count == 0) {
+        run->kind = u->kind, run->table = table, run->action = action;
+        run->idle_timeout_ns = u->idle_timeout_ns;
+    }
+    return run->kind == u->kind && run->table == table && run->action == action &&
+           run->idle_timeout_ns == u->idle_timeout_ns;
 }
 
 /* Does the plain updates of a serialised p4.v1.WriteRequest from `run->next` on, until one is
- * not plain, or of another kind, table or action, or the run has no more room. */
+ * not plain, or of another kind, table, action or timeout, or the run has no more room. */
 API void switch_write_plain(const struct plain_table *known, uint32_t known_count,
                             const uint8_t *request, uint64_t size, struct plain_run *run) {
     enum { UPDATES = 4 };

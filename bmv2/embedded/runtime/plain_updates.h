@@ -1,7 +1,7 @@
 /* P4Runtime updates of table entries, done from their serialised form.
  *
- * Plain is an update that says no more than table, key, priority and action, in their order,
- * and that succeeds. Any other is left as it is, for whoever can say what is wrong with it.
+ * Plain is an update that says no more than table, key, priority, action and idle timeout, in
+ * their order, and that succeeds. Any other is left as it is, for whoever can say what is wrong with it.
  */
 #ifndef PLAIN_UPDATES_H
 #define PLAIN_UPDATES_H
@@ -19,7 +19,7 @@ struct plain_action {
 
 struct plain_table {
     uint32_t id, number; /* for the controller, and of the program */
-    uint32_t has_priority;
+    uint32_t has_priority, has_idle_timeout;
     uint32_t field_count, action_count;
     const struct plain_field *fields;
     const struct plain_action *actions;
@@ -30,6 +30,7 @@ struct plain_update {
     const struct plain_table *table;
     const struct plain_action *action; /* NULL in a deletion */
     int32_t priority;
+    uint64_t idle_timeout_ns; /* 0: never */
     struct plain_key key;
     uint64_t *data;
 };
@@ -86,11 +87,14 @@ static bool read_entry(struct wire message, struct plain_update *update) {
             if (!read_action(f.bytes, update)) return false;
         } else if (f.number == 4 && f.type == WIRE_VARINT && f.value <= INT32_MAX) {
             update->priority = (int32_t)f.value;
+        } else if (f.number == 9 && f.type == WIRE_VARINT && f.value <= INT64_MAX) {
+            update->idle_timeout_ns = f.value;
         } else {
             return false;
         }
     }
     return end_key(&key) && (t->has_priority != 0) == (update->priority != 0) &&
+           (t->has_idle_timeout || !update->idle_timeout_ns) &&
            (update->action != NULL) == (update->kind != UPDATE_DELETE);
 }
 

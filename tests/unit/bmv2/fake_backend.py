@@ -147,7 +147,7 @@ class FakeBackend:
         """It leaves all of them to the server."""
 
     def write_plain(self, request: bytes, begin: int) -> PlainRun:
-        return PlainRun(0, 0, None, (), (), (), begin)
+        return PlainRun(0, 0, None, 0, (), (), (), begin)
 
     def table_set_default(self, table: str, action: str, params: Sequence[int]) -> None:
         self.defaults[table] = (action, tuple(params))

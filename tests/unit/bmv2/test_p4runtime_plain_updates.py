@@ -5,6 +5,7 @@ Run: pytest tests/unit/bmv2/test_p4runtime_plain_updates.py
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
@@ -22,6 +23,7 @@ from bmv2.embedded.p4runtime.schema import MatchField, MatchType, Table
 
 PLAIN = ("match", "lookup", "wide", "uhaul")
 WITHOUT_PLAIN = ("const_entries", "profile", "meter")
+_HOUR_NS = 3600 * 10**9
 ALL = p4r.Entity(table_entry=p4r.TableEntry())
 
 
@@ -29,7 +31,7 @@ class OneByOne(Dataplane):
     """Leaves every update to the server."""
 
     def write_plain(self, request: bytes, begin: int) -> PlainRun:
-        return PlainRun(0, 0, None, (), (), (), begin)
+        return PlainRun(0, 0, None, 0, (), (), (), begin)
 
 
 class Counting(Dataplane):
@@ -113,8 +115,8 @@ class Author:
             self._act(table, entry.action)
         if self._is_odd():
             entry.metadata = b"a cookie"
-        if self._is_odd():
-            entry.idle_timeout_ns = 1_000_000_000
+        if table.supports_idle_timeout is not self._is_odd():
+            entry.idle_timeout_ns = self._dice.choice((0, 10**9, 10**9, -1 if self._is_odd() else 9))
         if self._is_odd():
             entry.counter_data.packet_count = 5
         if self._is_odd():
@@ -237,6 +239,31 @@ def test_a_modification_that_says_no_more_takes_cookie_and_timeout_away(start: S
     query = p4r.TableEntry(table_id=IDS.table["flow_rules"])
     (found,) = desk.pipeline.entities.select(p4r.Entity(table_entry=query))
     assert found.table_entry == flow_rule(1, 2)
+
+
+def test_entries_written_so_expire(start: Start) -> None:
+    desk = start("uhaul", Counting)
+    batches = (
+        (p4r.Update.INSERT, [(1, 1), (2, 1), (3, _HOUR_NS), (4, 0), (5, 1)]),
+        (p4r.Update.MODIFY, [(2, 0), (4, 1), (5, 1)]),
+        (p4r.Update.DELETE, [(5, 1)]),
+    )
+    for kind, rules in batches:
+        updates = [
+            p4r.Update(
+                type=kind,
+                entity=p4r.Entity(table_entry=flow_rule(number, idle_timeout_ns=timeout_ns)),
+            )
+            for number, timeout_ns in rules
+        ]
+        assert desk.write(p4r.WriteRequest(updates=updates).SerializeToString()) == [None] * len(
+            rules
+        )
+    assert isinstance(desk.dataplane, Counting)
+    assert desk.dataplane.plain == 9
+    found = desk.pipeline.idle_timeouts.expired(time.monotonic_ns())
+    expected = [flow_rule(number, idle_timeout_ns=1) for number in (1, 4)]
+    assert [state.message(entry) for state, entry in found] == expected
 
 
 def test_thousands_of_entries_go_in_one_request(start: Start) -> None:
