@@ -5,8 +5,8 @@
 Forwards the program's traffic, steered to an instance and routed, at 64, 512 and 1500
 bytes, on the embedded switch and, where it is installed, on simple_switch_grpc; and
 beside them on a loop that does nothing but forward. Measures packets per second without
-loss, latency at half of that, what the control plane does, register reads, and the time
-to ready. Prints a table and writes out/bench-switch.json.
+loss, latency at half of that and at a rate that all of them carry, what the control plane
+does, register reads, and the time to ready. Prints a table and writes out/bench-switch.json.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ from testbed.lock import RunLock
 from testbed.plan import RunDirectory
 
 _DEVICE_ID = 1
+_COMMON_PPS = 5000.0  # half of the least that any of them carries, or so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ class _Bench:
         self._note("ready, again", "s", again, is_rate=False)
 
     def _measure_forwarding(self, case: Case) -> None:
-        """Capacity without loss, and latency at half of it."""
+        """Capacity without loss, and latency at half of it and at the rate that all have."""
         title = f"{case.name} {case.frame_bytes} B"
         self._tell(f"{self._name}: {title}")
         round_s = self._options.round_s
@@ -157,13 +158,17 @@ class _Bench:
             round_s=round_s,
         )
         self._note(title, "packets/s", capacity, is_rate=True)
-        half = [
-            self._ground.run(case, capacity.median / 2, round_s, burst=1)
+        self._measure_latency(case, capacity.median / 2, title)
+        self._measure_latency(case, _COMMON_PPS, f"{title}, {_COMMON_PPS:,.0f}/s,")
+
+    def _measure_latency(self, case: Case, rate_pps: float, title: str) -> None:
+        samples = [
+            self._ground.run(case, rate_pps, self._options.round_s, burst=1)
             for _ in range(self._options.rounds)
         ]
         for name, values in (
-            ("p50", [sample.latency_p50_us for sample in half]),
-            ("p99", [sample.latency_p99_us for sample in half]),
+            ("p50", [sample.latency_p50_us for sample in samples]),
+            ("p99", [sample.latency_p99_us for sample in samples]),
         ):
             spread = Spread.of([value for value in values if value is not None] or [float("nan")])
             self._note(f"{title} {name}", "µs", spread, is_rate=False)

@@ -101,7 +101,8 @@ class Backend(Protocol):
         """Does updates of a serialised WriteRequest, from a place in it on.
 
         Those that come one after the other, are alike, and say no more than table, key,
-        priority, action and idle timeout. An update that cannot be done so, or not at all, is left out.
+        priority, action and idle timeout. An update that cannot be done so, or not at all, is
+        left out.
         """
         ...
 

@@ -35,7 +35,9 @@ class Entities:
         backend: Backend,
         on_timeout_set: Callable[[TableState, Entry], None],
     ) -> None:
-        """As the program has them. `on_timeout_set` hears of each entry that can expire, or no more.
+        """As the program has them.
+
+        `on_timeout_set` hears of each entry that can expire, or no more.
 
         Raises P4RuntimeError when P4Info and device config do not fit together.
         """

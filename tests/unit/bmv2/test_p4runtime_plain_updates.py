@@ -116,7 +116,9 @@ class Author:
         if self._is_odd():
             entry.metadata = b"a cookie"
         if table.supports_idle_timeout is not self._is_odd():
-            entry.idle_timeout_ns = self._dice.choice((0, 10**9, 10**9, -1 if self._is_odd() else 9))
+            entry.idle_timeout_ns = self._dice.choice(
+                (0, 10**9, 10**9, -1 if self._is_odd() else 9)
+            )
         if self._is_odd():
             entry.counter_data.packet_count = 5
         if self._is_odd():

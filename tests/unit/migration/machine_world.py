@@ -8,7 +8,8 @@ world that can come next. Packets are numbers; a state is the tuple of those pro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from controlplane.migration.machine import step
 from controlplane.migration.phases import ENDS, Action, Event, Phase
@@ -121,6 +122,13 @@ class World:
 
     def answered(self, index: int) -> World:
         return replace(self, asked=self.asked[:index] + self.asked[index + 1 :])
+
+
+def replace(world: World, **changes: Any) -> World:
+    """As that of dataclasses, at a tenth of its price: it is most of what a walk does."""
+    other = object.__new__(World)
+    vars(other).update(vars(world), **changes)
+    return other
 
 
 def begin(

@@ -61,9 +61,17 @@ async def running(
     )
     task = asyncio.create_task(engine.run())
     try:
-        async with asyncio.timeout(DEADLINE_S):
-            await engine.ready.wait()
-            yield engine
+        async with asyncio.timeout(DEADLINE_S) as deadline:
+
+            def hurry(_: object) -> None:  # nothing comes any more
+                deadline.reschedule(asyncio.get_running_loop().time())
+
+            task.add_done_callback(hurry)
+            try:
+                await engine.ready.wait()
+                yield engine
+            finally:
+                task.remove_done_callback(hurry)
     finally:
         engine.stop()
         async with asyncio.timeout(DEADLINE_S):

@@ -119,6 +119,7 @@ async def test_letting_it_go_does_not_replace_the_hold_of_a_new_move() -> None:
         for _ in range(5):
             model.send(flow)
             await asyncio.sleep(0.01)
+        model.nf2.pace_s = 0
         await move.moved.wait()
         await model.quiet()
         assert len(model.nf2.flows[flow]) == model.sent[flow] - 1
