@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rich.console import Console, RenderableType
 from typer.exceptions import TyperException
 
-from controlplane.cli import planning, render
+from controlplane.cli import render
 from controlplane.cli.client import Northbound
 from controlplane.cli.errors import CommandError
 from controlplane.cli.follow import follow
@@ -41,6 +41,20 @@ from controlplane.cli.options import (
     WaitOption,
     elephant_choice,
     shares,
+)
+from controlplane.cli.plan_options import (
+    CostsOption,
+    DrawsOption,
+    FixedOption,
+    FlowOption,
+    FlowsOption,
+    PlotOption,
+    RateOption,
+    RhosOption,
+    SeedOption,
+    SizesArgument,
+    SizesOption,
+    ThetasOption,
 )
 from controlplane.cli.shell import open_shell
 from controlplane.migration.options import Guarantee, Kind, Scope
@@ -152,26 +166,28 @@ def elephants(
 @app.command()
 def plan(
     northbound: NorthboundOption,
-    sizes: planning.SizesArgument = None,
+    sizes: SizesArgument = None,
     at: Annotated[
         str | None,
         typer.Option("--at", metavar="INSTANCE", help="Without SIZES: only flows of this one."),
     ] = None,
     distribution: DistributionOption = None,
-    flows: planning.FlowsOption = None,
-    rate: planning.RateOption = None,
-    rho: planning.RhosOption = None,
-    size: planning.SizesOption = None,
-    theta: planning.ThetasOption = None,
-    costs: planning.CostsOption = None,
-    fixed_ms: planning.FixedOption = None,
-    flow_ms: planning.FlowOption = None,
-    draws: planning.DrawsOption = 200,
-    seed: planning.SeedOption = 1,
-    plot: planning.PlotOption = None,
+    flows: FlowsOption = None,
+    rate: RateOption = None,
+    rho: RhosOption = None,
+    size: SizesOption = None,
+    theta: ThetasOption = None,
+    costs: CostsOption = None,
+    fixed_ms: FixedOption = None,
+    flow_ms: FlowOption = None,
+    draws: DrawsOption = 200,
+    seed: SeedOption = 1,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a move would come to, for each definition of an elephant."""
+    from controlplane.cli import planning
+
     if sizes is None:
         if flows is not None or rate is not None:
             raise CommandError("--flows and --rate go with SIZES: a controller's flows are known")

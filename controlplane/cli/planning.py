@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from controlplane.cli.client import Northbound
 from controlplane.cli.errors import CommandError
-from controlplane.cli.options import (
-    controllers_path,
-    share_argument,
-    size_argument,
-)
+from controlplane.cli.options import controllers_path
+from controlplane.cli.plan_options import USUAL_FLOWS, CostsName
 from controlplane.cli.render import milliseconds, new_table
 from controlplane.northbound.models import PopulationRequest, PopulationView
 from controlplane.planning import costs as move_costs
@@ -33,99 +27,6 @@ from controlplane.sizes.distribution import SizeDistribution, SizesError
 from controlplane.sizes.estimate import estimate
 from controlplane.sizes.files import find_distribution
 from controlplane.sizes.pcap import captured_flows
-
-_FLOWS = 100
-
-
-class CostsName(StrEnum):
-    """What a move is taken to cost."""
-
-    MEASURED = "measured"
-    PAPER = "paper"
-
-
-SizesArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="SIZES",
-        help=f"{', '.join(BUILTIN)}, a file (CDF, list of flows) or a packet capture; "
-        "without it, the flows that a controller sees now.",
-        show_default=False,
-    ),
-]
-FlowsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--flows",
-        min=1,
-        max=100_000,
-        help="Live flows at a time.",
-        show_default=f"as in the paper or in the capture, else {_FLOWS}",
-    ),
-]
-RateOption = Annotated[
-    float | None,
-    typer.Option(
-        "--rate",
-        parser=size_argument,
-        metavar="BITS",
-        help="That all flows send together, in bits a second, as 10G.",
-        show_default="as in the capture, else 10G",
-    ),
-]
-RhosOption = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--rho",
-        parser=share_argument,
-        metavar="SHARE",
-        help="proportion: try this one; several times.",
-        show_default="several",
-    ),
-]
-SizesOption = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--size",
-        parser=size_argument,
-        metavar="BYTES",
-        help="size, bayes: try this one; several times.",
-        show_default="several",
-    ),
-]
-ThetasOption = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--theta",
-        parser=share_argument,
-        metavar="SHARE",
-        help="survival: try this one; several times.",
-        show_default="several",
-    ),
-]
-CostsOption = Annotated[
-    CostsName | None,
-    typer.Option(
-        "--costs",
-        help="Of a move: as measured here, or as in the paper.",
-        show_default="the controller's own moves, else measured",
-    ),
-]
-FixedOption = Annotated[
-    float | None,
-    typer.Option("--fixed-ms", min=0, help="Downtime of a move, whatever it moves."),
-]
-FlowOption = Annotated[
-    float | None, typer.Option("--flow-ms", min=0, help="Downtime for each flow moved.")
-]
-DrawsOption = Annotated[
-    int, typer.Option("--draws", min=1, max=100_000, help="How often to draw the flows.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of what is drawn.")]
-PlotOption = Annotated[
-    Path | None,
-    typer.Option("--plot", metavar="FILE", help="Draw it, as .png, .svg or .pdf.", dir_okay=False),
-]
 
 
 @dataclass(frozen=True)
@@ -160,7 +61,7 @@ def of_sizes(name: str, flows: int | None, bits_per_s: float | None) -> Found:
     except OSError as error:
         raise CommandError(f"{name}: {error.strerror or error}") from None
     rate = rate or PAPER_BITS_PER_S
-    population = Steady(sizes, flows or _FLOWS, rate / 8)
+    population = Steady(sizes, flows or USUAL_FLOWS, rate / 8)
     return Found(population, f"{where}, sharing {rate / 1e9:.4g} Gb/s")
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from controlplane.migration.options import Guarantee, KeepAt, Kind, MoveOptions
-from nf.southbound.client import FlowSummary
 from nf.southbound.flow import FiveTuple
+
+if TYPE_CHECKING:  # the command line needs no gRPC
+    from nf.southbound.client import FlowSummary
 
 
 class Takes(Enum):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from finsy.proto import p4i
+
+if TYPE_CHECKING:  # the command line needs no P4Runtime
+    from finsy.proto import p4i
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
 """The cells of a register, by index."""
