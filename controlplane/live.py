@@ -25,7 +25,7 @@ from controlplane.migration.memory import Memory
 from controlplane.migration.options import Kind
 from controlplane.migration.peers import Member, Selection, Switch
 from controlplane.migration.record import Outcome
-from controlplane.migration.report import UNDER_WAY, MoveState
+from controlplane.migration.report import UNDER_WAY
 from controlplane.northbound.controller import ControllerError
 from controlplane.northbound.models import (
     DistributionView,
@@ -45,7 +45,6 @@ from nf.southbound.client import InstanceClient, SouthboundError
 
 _INSTANCE_TIMEOUT_S = 1.0
 _REMEMBERED_MOVES = 20
-_SHOWN_MOVES = UNDER_WAY | {MoveState.DRAINING}
 
 
 class LiveController:
@@ -112,7 +111,7 @@ class LiveController:
             ),
             instances=await self.instances(),
             engine=EngineView(**vars(self.engine.status())),
-            moves=tuple(m.report() for m in self.engine.moves if m.state in _SHOWN_MOVES),
+            moves=tuple(move.report() for move in self.engine.moves if not move.ended.is_set()),
         )
 
     async def instances(self) -> tuple[InstanceView, ...]:

@@ -15,6 +15,7 @@ from controlplane.sizes.units import parse_size
 
 _DEFAULT_SOCKET = Path(".run") / "northbound.sock"
 _CONFIGURED = "as configured"
+_LONGEST_MS = 1e9  # over eleven days
 
 
 def size_argument(text: str) -> float:
@@ -37,6 +38,17 @@ def share_argument(text: str) -> float:
     if not 0 < share <= 1:
         raise typer.BadParameter(f"{text!r} is no share, above 0 and at most 1")
     return share
+
+
+def milliseconds_argument(text: str) -> float:
+    """A time that is not below 0, and is one."""
+    try:
+        milliseconds = float(text)
+    except ValueError:
+        milliseconds = -1.0
+    if not 0 <= milliseconds < _LONGEST_MS:
+        raise typer.BadParameter(f"{text!r} is no time in milliseconds")
+    return milliseconds
 
 
 class StrategyName(StrEnum):

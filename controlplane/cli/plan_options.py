@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli.options import share_argument, size_argument
+from controlplane.cli.options import milliseconds_argument, share_argument, size_argument
 from controlplane.sizes.builtin import BUILTIN
 
 USUAL_FLOWS = 100
@@ -91,10 +91,21 @@ CostsOption = Annotated[
 ]
 FixedOption = Annotated[
     float | None,
-    typer.Option("--fixed-ms", min=0, help="Downtime of a move, whatever it moves."),
+    typer.Option(
+        "--fixed-ms",
+        parser=milliseconds_argument,
+        metavar="MS",
+        help="Downtime of a move, whatever it moves.",
+    ),
 ]
 FlowOption = Annotated[
-    float | None, typer.Option("--flow-ms", min=0, help="Downtime for each flow moved.")
+    float | None,
+    typer.Option(
+        "--flow-ms",
+        parser=milliseconds_argument,
+        metavar="MS",
+        help="Downtime for each flow moved.",
+    ),
 ]
 DrawsOption = Annotated[
     int, typer.Option("--draws", min=1, max=100_000, help="How often to draw the flows.")

@@ -25,7 +25,7 @@ from controlplane.sizes.builtin import ACTIVE_FLOWS, BUILTIN, PAPER_BITS_PER_S
 from controlplane.sizes.capture_file import is_capture
 from controlplane.sizes.distribution import SizeDistribution, SizesError
 from controlplane.sizes.estimate import estimate
-from controlplane.sizes.files import find_distribution
+from controlplane.sizes.files import find_distribution, read_distribution
 from controlplane.sizes.pcap import captured_flows
 
 
@@ -52,7 +52,8 @@ def of_sizes(name: str, flows: int | None, bits_per_s: float | None) -> Found:
             if not rate:
                 raise SizesError(f"{name}: all packets came at once: say --rate")
         else:
-            sizes = find_distribution(name)
+            piped = name not in BUILTIN and Path(name).is_fifo()
+            sizes = read_distribution(Path(name)) if piped else find_distribution(name)
             where = "as many as given" if flows else "a number taken at will"
             if flows is None and name in ACTIVE_FLOWS:
                 flows, where = _papers(name, sizes), "as many as in the paper"

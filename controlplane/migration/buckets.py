@@ -18,8 +18,8 @@ class BucketKeeper:
         self._journal = journal
         self._known: dict[int, Mapping[int, Bucket]] = {}
         self._last: dict[int, Mapping[int, Bucket]] = {}
-        self.writes = 0
-        """How often buckets have begun or ended to be written."""
+        self.turns = 0
+        """How often buckets have begun or ended to be written, or been closed at an instance."""
         self.turning = asyncio.Lock()
         """Held from reading buckets until what follows from them is written."""
         self.changed = asyncio.Event()
@@ -29,9 +29,9 @@ class BucketKeeper:
         """The buckets of a group, by number. Raises MoveError."""
         known = self._known.get(group)
         if known is None:
-            writes = self.writes
+            turns = self.turns
             known = await self._switch.read_buckets(group)
-            if writes == self.writes:  # else they may have changed since they were read
+            if turns == self.turns:  # else they may have changed since they were read
                 self._known[group] = self._last[group] = known
         return known
 
@@ -44,14 +44,14 @@ class BucketKeeper:
         wanted = {**await self.read(group), **buckets}
         self._journal.turn(group, wanted)
         self._known.pop(group, None)
-        self.writes += 1
+        self.turns += 1
         try:
             await self._switch.write_buckets(group, buckets)
         except BaseException:
             self._known.pop(group, None)  # nobody knows what they are, whoever read meanwhile
             raise
         finally:
-            self.writes += 1
+            self.turns += 1
         self._known[group] = self._last[group] = wanted
         self.changed.set()
         self.changed = asyncio.Event()

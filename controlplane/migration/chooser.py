@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from controlplane.detection.registry import Rule
 from controlplane.migration.counts import ControlCounts
-from controlplane.migration.peers import Bucket, Detector, InstanceRule, Member
+from controlplane.migration.peers import Detector, InstanceRule, Member
 from controlplane.migration.services import Services
 from controlplane.migration.strategy import Strategy
 from nf.southbound.flow import FiveTuple
@@ -38,28 +38,38 @@ class Chooser:
         """Flows that were chosen from, once they have been."""
 
     async def elephants(self, rule: Rule) -> Sequence[FiveTuple]:
-        """Those that the detector selects. Raises MoveError."""
+        """Those that the detector selects. Raises MoveError and SouthboundError."""
         selection = await self._detector.select(self._source.id, rule)
         self.active = selection.active
         buckets = await self._services.buckets.read(self._source.group)
         # The registers may know a flow twice, and for a while after it has been moved away.
-        return [
+        flows = [
             flow
             for flow in dict.fromkeys(selection.flows)
-            if flow.bucket in self._scope and not self._is_elsewhere(flow, buckets)
+            if flow.bucket in self._scope and not self._is_elsewhere(flow)
         ]
+        ends = (self._source.id, self._destination.id)
+        foreign = {flow for flow in flows if buckets[flow.bucket].owner not in ends}
+        foreign -= await self._at_source(foreign)
+        return [flow for flow in flows if flow not in foreign]
 
-    def _is_elsewhere(self, flow: FiveTuple, buckets: Mapping[int, Bucket]) -> bool:
-        """Whether its state is at another instance than the source, for all that is known.
-
-        In a bucket that a third instance has taken over it may live there, by bounces.
-        """
+    def _is_elsewhere(self, flow: FiveTuple) -> bool:
+        """Whether its state is at another instance than the source, for all that is known."""
         if flow in self._services.registry:  # another move has it
-            return True
-        if buckets[flow.bucket].owner not in (self._source.id, self._destination.id):
             return True
         rule = self._services.writer.rules.get(flow)
         return isinstance(rule, InstanceRule) and rule.instance != self._source.id
+
+    async def _at_source(self, flows: Collection[FiveTuple]) -> set[FiveTuple]:
+        """Those that the source has state for.
+
+        In a bucket that a third instance has taken over, a flow may live there, by bounces.
+        Raises SouthboundError.
+        """
+        if not flows:
+            return set()
+        self._counts.southbound_calls += 1
+        return {each.flow for each in await self._source.southbound.list_flows()}
 
     async def listed(self, strategy: Strategy) -> Sequence[FiveTuple]:
         """Those that a strategy takes of the flows that the source has state for.

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from controlplane.migration.buckets import alone, shared
+from controlplane.migration.buckets import alone, owned, shared
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
+from controlplane.migration.handed_over import hand_over_rules
 from controlplane.migration.marker import catch_up
 from controlplane.migration.peers import Bucket, Member
 from controlplane.migration.services import Services
@@ -35,13 +36,14 @@ class Drain:
         services: Services,
         counts: ControlCounts,
         *,
-        is_closed: bool = False,
+        scope: Collection[int] | None = None,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
         """`numbers` are the buckets. `on_left` is told how many live flows are left.
 
-        The previous owner is to take no new flow of the buckets while it is watched:
-        `is_closed` if it takes none already.
+        The previous owner is to take no new flow of the buckets while it is watched. With a
+        `scope` it takes none already, of all the buckets in it: the flows that it has in those
+        that others own count as left, too.
         """
         self.owner = owner
         self.previous = previous
@@ -55,7 +57,8 @@ class Drain:
         self._counts = counts
         self._buckets = services.buckets
         self._numbers = frozenset(numbers)
-        self._is_closed = is_closed
+        self._scope = frozenset(numbers if scope is None else scope)
+        self._is_closed = scope is not None
         self._on_left = on_left
 
     async def run(self) -> None:
@@ -80,22 +83,36 @@ class Drain:
             except TimeoutError:
                 pass
 
+    async def left_behind(self) -> frozenset[int]:
+        """The buckets in which flows may be left, and that are not its own. Raises MoveError."""
+        known = await self._buckets.read(self.owner.group)
+        return self._scope - owned(known, self.previous.id, self._scope)
+
     async def _is_over(self) -> bool:
-        if not await self._still_shared() or not (self._is_closed or await self._close()):
+        await self._still_shared()
+        if not (self._is_closed or self.superseded or await self._close()):
+            self._note(0)  # another watch has seen that there is none left
             return True
-        writes = self._buckets.writes
+        if self.superseded:
+            return True
+        turns = self._buckets.turns
         flows = await self.previous.southbound.list_flows()
-        self._note(sum(not flow.ended and flow.flow.bucket in self._numbers for flow in flows))
+        numbers = await self.left_behind()
+        self._note(sum(not flow.ended and flow.flow.bucket in numbers for flow in flows))
         if self.left:
             return False
         async with self._buckets.turning:
-            if not await self._still_shared():
+            await self._still_shared()
+            if self.superseded:
                 return True
-            if self._buckets.writes != writes:  # flows may have begun there since it was asked
+            if self._buckets.turns != turns:  # flows may have begun there since it was asked
                 return False
-            numbers = self._numbers
-            mine = dict.fromkeys(numbers, Bucket(self.owner.id))
-            await self._buckets.write(self.owner.group, mine)
+            known = await self._buckets.read(self.owner.group)
+            owners = {number: known[number].owner for number in numbers if known[number].owner}
+            await hand_over_rules(self.previous, owners, self._services, self._counts)
+            if self._numbers:
+                mine = dict.fromkeys(self._numbers, Bucket(self.owner.id))
+                await self._buckets.write(self.owner.group, mine)
         await self._open(numbers)
         return True
 
@@ -107,18 +124,19 @@ class Drain:
             self.first = left
 
     async def _close(self) -> bool:
-        """Has the previous owner take no new flow; whether the buckets are still shared.
+        """Has the previous owner take no new flow; False if another watch has drained it.
 
         That is said while nobody can turn them, and holds at once: a word that came late would
         close what another move has opened. A new flow that was on its way may have begun.
         """
         async with self._buckets.turning:
             if not await self._still_shared():
-                return False
+                return self.superseded
             await self._say(self.previous, no_new_state=True, numbers=self._numbers)
             with suppress(SouthboundError):  # a move that failed may have left it closed
                 await self._say(self.owner, no_new_state=False, numbers=self._numbers)
         await catch_up(self.previous, self._services, self._counts)
+        self._buckets.turns += 1  # until now flows of them could begin there
         self._is_closed = True
         return True
 
@@ -131,7 +149,7 @@ class Drain:
             await catch_up(self.previous, self._services, self._counts)
             async with self._buckets.turning:
                 known = await self._buckets.read(self.owner.group)
-                numbers = alone(known, self.owner.id, numbers)
+                numbers = [n for n in numbers if known[n].previous != self.previous.id]
                 await self._say(self.previous, no_new_state=False, numbers=numbers)
         except SouthboundError as error:
             logger.warning("drained, but it takes no new flows yet: %s", error)
@@ -150,6 +168,4 @@ class Drain:
         left = shared(known, self.owner.id, self.previous.id, self._numbers)
         self.superseded = not left and alone(known, self.owner.id, self._numbers) != self._numbers
         self._numbers = left
-        if not left and not self.superseded:  # another watch has seen that there is none left
-            self._note(0)
         return bool(left)

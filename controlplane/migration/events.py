@@ -81,8 +81,10 @@ class EventLog:
     ) -> AsyncIterator[tuple[int, list[Event]]]:
         """Events from this number on in batches, each behind how many were missed before it.
 
-        Without `forever` it ends with what has happened so far.
+        Without `forever` it ends with what has happened so far. A number that nothing has yet
+        means: from now on.
         """
+        number = min(number, self._next)
         end = None if forever else self._next
         while end is None or number < end:
             await self.wait(number)

@@ -120,8 +120,9 @@ class Reception:
             bucket = self._services.buckets.last(groups[sender], number)
         if bucket is not None and bucket.owner != sender:
             return bucket.owner
-        if bucket is not None and bucket.previous:
-            return bucket.previous
+        if bucket is not None and bucket.owner:
+            # Nobody else has a flow of it: what the owner has turned away before, begins there.
+            return bucket.previous or bucket.owner
         for move in reversed(self._moves.values()):
             if number is not None and number not in move.options.buckets:
                 continue

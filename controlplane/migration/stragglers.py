@@ -13,8 +13,11 @@ from controlplane.migration.options import MoveOptions
 from controlplane.migration.report import MoveState
 
 
-def stragglers_of(options: MoveOptions) -> MoveOptions:
-    """The second move: of those flows that would outlive it."""
+def stragglers_of(options: MoveOptions, buckets: frozenset[int]) -> MoveOptions:
+    """The second move: of those flows in the buckets that would outlive it.
+
+    The source owns none of these. Any others have been turned since, and are not to be again.
+    """
     asked = options.elephants
     return replace(
         options,
@@ -25,6 +28,7 @@ def stragglers_of(options: MoveOptions) -> MoveOptions:
             edm=asked.edm,
         ),
         share=None,
+        buckets=buckets,
         stragglers_after_s=None,
     )
 
@@ -38,8 +42,11 @@ async def follow_up(
         async with asyncio.timeout(after_s):
             await move.ended.wait()
     except TimeoutError:
-        if move.state is MoveState.DRAINING:
-            try:
-                move.stragglers = await begin(stragglers_of(move.options))
-            except MoveError as error:
-                move.reason = f"the stragglers stay: {error}"
+        if move.state is not MoveState.DRAINING or move.drain is None:
+            return
+        try:
+            left = await move.drain.left_behind()
+            move.stragglers = await begin(stragglers_of(move.options, left))
+        except MoveError as error:
+            before = f"{move.reason}; " if move.reason else ""
+            move.reason = f"{before}the stragglers stay: {error}"

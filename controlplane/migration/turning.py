@@ -26,7 +26,7 @@ class Turning:
         move: int,
         source: Member,
         destination: Member,
-        scope: Collection[int],
+        scope: frozenset[int],
         services: Services,
         counts: ControlCounts,
         on_left: Callable[[int], None],
@@ -64,7 +64,7 @@ class Turning:
                 self.turned = mine
                 await keeper.write(group, dict.fromkeys(mine, turned))
             self._shared = shared(await keeper.read(group), *turned, self._scope)
-            await close_buckets(self._source, self._shared, self._services, counts)
+            await close_buckets(self._source, self._scope, self._services, counts)
 
     async def take_over(self, turned: frozenset[int]) -> None:
         """What an earlier controller has turned counts as turned here. Raises MoveError.
@@ -76,9 +76,13 @@ class Turning:
         self.turned = self._shared & turned
 
     async def close_source(self) -> None:
-        """As `turn` does, where it may not have come to that. Raises SouthboundError."""
-        if self.turned:
-            await close_buckets(self._source, self.turned, self._services, self._counts)
+        """As `turn` does, where it may not have come to that.
+
+        Raises MoveError and SouthboundError.
+        """
+        known = await self._services.buckets.read(self._source.group)
+        others = self._scope - owned(known, self._source.id, self._scope)
+        await close_buckets(self._source, others, self._services, self._counts)
 
     async def give_back(self) -> None:
         """Turns the buckets back. Raises MoveError and SouthboundError.
@@ -90,7 +94,8 @@ class Turning:
         back = Bucket(self._source.id, self._destination.id)
         async with keeper.turning:
             keeper.check_holder()
-            await self._source.southbound.set_no_new_state(False, self.turned)
+            earlier = self._shared - self.turned
+            await self._source.southbound.set_no_new_state(False, self._scope - earlier)
             await self._tell_destination(no_new_state=True)
             try:
                 await keeper.write(group, dict.fromkeys(self.turned, back))
@@ -110,18 +115,22 @@ class Turning:
 
     def watch_source(self) -> Drain:
         """A watch over the flows that were left at the source."""
-        return self._watch(self._destination, self._source, self._shared, is_closed=True)
+        return self._watch(self._destination, self._source, self._shared, self._scope)
 
     def watch_source_anew(self) -> Drain:
         """The same, of a move that was undone but for its buckets."""
-        return self._watch(self._destination, self._source, self.turned, is_closed=False)
+        return self._watch(self._destination, self._source, self.turned)
 
     def watch_destination(self) -> Drain:
         """A watch over the flows that began at the destination, where the buckets are back."""
-        return self._watch(self._source, self._destination, self.turned, is_closed=False)
+        return self._watch(self._source, self._destination, self.turned)
 
     def _watch(
-        self, owner: Member, previous: Member, numbers: Collection[int], *, is_closed: bool
+        self,
+        owner: Member,
+        previous: Member,
+        numbers: Collection[int],
+        scope: Collection[int] | None = None,
     ) -> Drain:
         return Drain(
             owner,
@@ -129,6 +138,6 @@ class Turning:
             numbers,
             self._services,
             self._counts,
-            is_closed=is_closed,
+            scope=scope,
             on_left=self._on_left,
         )

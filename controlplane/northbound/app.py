@@ -178,7 +178,10 @@ async def _lines(
     controller: Controller, since: int, move: str | None, *, follow: bool
 ) -> AsyncIterator[str]:
     """Events as lines of JSON, in as few pieces as they come."""
-    async for missed, batch in controller.engine.events.follow(since, forever=follow):
+    missed = 0
+    events = controller.engine.events
+    async for forgotten, batch in events.follow(since, forever=follow):
+        missed += forgotten
         views: list[EventView] = []
         for event in batch:
             if move in (None, event.move):

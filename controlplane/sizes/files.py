@@ -32,7 +32,11 @@ def find_distribution(name: str) -> SizeDistribution:
     if name in BUILTIN:
         return BUILTIN[name]
     path = Path(name)
-    if not path.exists():
+    try:
+        is_file = path.is_file()  # whoever opens anything else may wait for ever
+    except OSError:  # no name of a file
+        is_file = False
+    if not is_file:
         known = ", ".join(BUILTIN)
         raise SizesError(f"{name}: no such file, and no built-in distribution ({known})")
     return read_distribution(path)

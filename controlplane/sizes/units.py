@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+_LARGEST = 1e18  # still a whole number of 64 bits
 
 
 def parse_size(text: str) -> float:
@@ -13,7 +14,10 @@ def parse_size(text: str) -> float:
     if match is None:
         raise ValueError(f"{text!r} is no size: bytes, or a number with k, M or G")
     number, unit = match.groups()
-    return float(number) * _FACTORS["k" if unit == "K" else unit]
+    size = float(number) * _FACTORS["k" if unit == "K" else unit]
+    if size > _LARGEST:
+        raise ValueError(f"{text!r} is too large a size")
+    return size
 
 
 def format_size(size: float) -> str:
