@@ -28,6 +28,9 @@ from controlplane.sizes.estimate import estimate
 from controlplane.sizes.files import find_distribution, read_distribution
 from controlplane.sizes.pcap import captured_flows
 
+_LEAST_BITS_PER_S = 1.0
+_MOST_ENDING = 1e6  # flows in one draw: more take a minute, and memory
+
 
 @dataclass(frozen=True)
 class Found:
@@ -63,6 +66,11 @@ def of_sizes(name: str, flows: int | None, bits_per_s: float | None) -> Found:
         raise CommandError(f"{name}: {error.strerror or error}") from None
     rate = rate or PAPER_BITS_PER_S
     population = Steady(sizes, flows or USUAL_FLOWS, rate / 8)
+    if not rate >= _LEAST_BITS_PER_S or not population.ending <= _MOST_ENDING:
+        raise CommandError(
+            f"{rate:.4g} bits a second are {population.ending:.4g} flows of {name}"
+            f" in {population.window_s:g} s: say another --rate"
+        )
     return Found(population, f"{where}, sharing {rate / 1e9:.4g} Gb/s")
 
 

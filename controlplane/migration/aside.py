@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from controlplane.migration.batcher import Batcher
 from controlplane.migration.counts import ControlCounts
@@ -54,6 +55,14 @@ class SetAsides:
         """Takes back what waits of a flow."""
         self.pending += 1
         self.recalls.add(record)
+
+    async def renew(self, records: Sequence[FlowRecord]) -> None:
+        """Has the destination wait on, which would take the flows for forgotten."""
+        for first in range(0, len(records), _FLOWS):
+            self._counts.southbound_calls += 1
+            flows = [record.flow for record in records[first : first + _FLOWS]]
+            with suppress(SouthboundError):
+                await self._destination.southbound.set_aside(flows, again=True)
 
     async def _announce(self, batch: Sequence[FlowRecord]) -> None:
         self._counts.southbound_calls += 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
+from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal
 from controlplane.migration.peers import Bucket, Switch
+from controlplane.switch.errors import SwitchError
 
 
 class BucketKeeper:
@@ -34,6 +36,13 @@ class BucketKeeper:
             if turns == self.turns:  # else they may have changed since they were read
                 self._known[group] = self._last[group] = known
         return known
+
+    async def read_first(self, group: int) -> Mapping[int, Bucket]:
+        """The same, where nothing can be gone on with without them. Raises SwitchError."""
+        try:
+            return await self.read(group)
+        except MoveError as error:
+            raise SwitchError(str(error), is_unanswered=True) from None
 
     def last(self, group: int, number: int) -> Bucket | None:
         """A bucket as it was known last, while it is being written too; none if it never was."""

@@ -55,7 +55,8 @@ class Chooser:
 
     def _is_elsewhere(self, flow: FiveTuple) -> bool:
         """Whether its state is at another instance than the source, for all that is known."""
-        if flow in self._services.registry:  # another move has it
+        registry = self._services.registry
+        if flow in registry or registry.is_stranded(flow):  # another move has it, or had
             return True
         rule = self._services.writer.rules.get(flow)
         return isinstance(rule, InstanceRule) and rule.instance != self._source.id

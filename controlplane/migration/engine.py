@@ -194,13 +194,13 @@ class Engine:
         """Goes on watching the buckets that an earlier controller has turned."""
         members = {member.id: member for member in self._members.values()}
         for group in {member.group for member in members.values()}:
-            buckets = await self._services.buckets.read(group)
+            buckets = await self._services.buckets.read_first(group)
             for owner, previous in {*buckets.values()}:
                 if owner not in members or previous not in members:
                     continue
                 numbers = shared(buckets, owner, previous, buckets).difference(
                     *(
-                        move.options.buckets
+                        move.turned_before
                         for move in taken_over
                         if (move.destination.id, move.source.id) == (owner, previous)
                     )

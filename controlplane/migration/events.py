@@ -64,6 +64,11 @@ class EventLog:
         """Number of the oldest event that is remembered."""
         return self._next - len(self._events)
 
+    @property
+    def next(self) -> int:
+        """Number of the event that happens next."""
+        return self._next
+
     def since(self, number: int, most: int) -> list[Event]:
         """Events from this number on, oldest first; none where it has not happened yet."""
         start = max(0, number - self.first)

@@ -33,6 +33,7 @@ class Importer:
         self._records: list[FlowRecord] = []
         self._ready = asyncio.Event()
         self._is_over = False
+        self._stream: PutStream | None = None
         self.pending: set[FlowRecord] = set()
         """Flows whose put is not answered."""
 
@@ -41,10 +42,16 @@ class Importer:
         self._records.append(record)
         self._ready.set()
 
+    @property
+    def lost(self) -> SouthboundError | None:
+        """Why the states that are in place may be there no more; None while they are."""
+        return self._stream.broken if self._stream else None
+
     async def run(self) -> None:
         """Puts states until cancelled. The stream is there before the first of them."""
         self._counts.southbound_calls += 1
         async with self._destination.southbound.open_put() as stream:
+            self._stream = stream
             try:
                 while True:
                     await self._ready.wait()

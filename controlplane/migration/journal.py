@@ -146,6 +146,9 @@ class Journal:
                 self._holder = secrets.randbits(_HOLDER_BITS)
                 self._run("INSERT INTO holder VALUES (?)", (self._holder,))
         self._has_copies = True
+        # Flows that have ended since they were written last are taken over, and end again.
+        self._ended.clear()
+        self._ended_count = 0
 
     def _check_holder(self) -> None:
         if self._holder is None:

@@ -38,6 +38,7 @@ _NOTED = frozenset(
         Event.NOT_DELETED,
         Event.NOT_RECALLED,
         Event.SETTLED,  # where the barrier has not come back
+        Event.WRITTEN,  # where it has not for a flow that was stranded
     }
 )
 

@@ -63,7 +63,6 @@ from controlplane.migration.summary import (
     taken_over_report,
 )
 from controlplane.migration.turning import Turning
-from controlplane.switch.errors import SwitchError
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -159,6 +158,11 @@ class Move:
     def gives_back(self) -> bool:
         """Whether new flows begin at the source again."""
         return self._state in (MoveState.UNDOING, MoveState.FAILED, MoveState.CANCELLED)
+
+    @property
+    def turned_before(self) -> frozenset[int]:
+        """The buckets that an earlier controller has turned for it, or was about to."""
+        return self._begun.turned if self._begun else frozenset()
 
     def _enter(self, state: MoveState) -> None:
         self._state = state
@@ -335,18 +339,10 @@ class Move:
     async def _finish(self) -> None:
         with self._timed("move"):
             await self._mover.finish()
-        await self._take_over_buckets()
+        await self._turning.take_over(self.turned_before)
         await self._turning.close_source()
-        self.reason = "an earlier controller ended while it was under way"
+        self.reason = self.reason or "an earlier controller ended while it was under way"
         await self._conclude()
-
-    async def _take_over_buckets(self) -> None:
-        """Raises SwitchError where they cannot be read: then there is nothing to go on with."""
-        turned = self._begun.turned if self._begun else frozenset[int]()
-        try:
-            await self._turning.take_over(turned)
-        except MoveError as error:
-            raise SwitchError(str(error), is_unanswered=True) from None
 
     async def _conclude(self) -> None:
         """Watches the flows that are left, if any flow was moved; else gives the buckets back."""

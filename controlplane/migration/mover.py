@@ -40,6 +40,14 @@ _BEFORE_EXPORTED = frozenset(
 )
 _BEFORE_IMPORTED = _BEFORE_EXPORTED | {Phase.EXPORTED, Phase.IMPORTING}
 _TAKES_SLOT = (_BEFORE_IMPORTED | {Phase.IMPORTED, Phase.STEERING, Phase.ADMITTING}) - _NOT_STARTED
+_SET_ASIDE = (_BEFORE_IMPORTED - {Phase.WAITING, Phase.ANNOUNCING}) | {
+    Phase.IMPORTED,
+    Phase.STEERING,
+    Phase.SETTLING,
+    Phase.ABANDONING,
+    Phase.RESTORING,
+}
+_RENEWAL_S = 10.0  # a third of what an instance waits for
 _RULE_REPLACED = frozenset(
     {
         Phase.DELETING,
@@ -187,6 +195,7 @@ class Mover:
                     ("catch-ups", self._catch_ups.run()),
                     ("deadlines", self._watch_deadlines()),
                     ("cancel", self._watch_cancel()),
+                    ("renewals", self._renew()),
                 )
             ]
             await self._start_all()
@@ -195,7 +204,7 @@ class Mover:
                 await self._tell_all(Phase.EXPORTED, Event.PROCEED)
             if not self._rules.early_release:
                 await self._until(lambda: not self._any_in(_BEFORE_IMPORTED))
-                await self._tell_all(Phase.IMPORTED, Event.PROCEED)
+                await self._commit_all()
             await self._until(lambda: self._ended() == len(self.records))
             await self._until(
                 lambda: not self._imports.pending, self._services.limits.import_timeout_s
@@ -274,7 +283,6 @@ class Mover:
                     self._services.journal.end_flow(self._number, record.migration)
                 self._services.registry.end(
                     record,
-                    self._services.writer.rules.get(record.flow),
                     stray=bool(record.state.reason),
                     stranded=phase in (Phase.FORWARDING, Phase.RETURNING),
                 )
@@ -307,6 +315,14 @@ class Mover:
             if number % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
 
+    async def _commit_all(self) -> None:
+        """What is imported goes on, unless the destination has died with it, or begun anew."""
+        lost = self._imports.lost
+        if lost is None:
+            await self._tell_all(Phase.IMPORTED, Event.PROCEED)
+        else:
+            await self._tell_all(Phase.IMPORTED, Event.FAILED, str(lost))
+
     async def _watch_cancel(self) -> None:
         await self._until(lambda: self._cancel_reason is not None)
         for number, record in enumerate(self.records):
@@ -323,6 +339,13 @@ class Mover:
                     self.dispatch(record, Event.TIMEOUT, self._silence(record.state.phase))
                 if number % _TURN == _TURN - 1:
                     await asyncio.sleep(0)
+
+    async def _renew(self) -> None:
+        """The destination takes flows for forgotten that it has set aside for too long."""
+        while self._rules.aside:
+            await asyncio.sleep(_RENEWAL_S)
+            waiting = [record for record in self.records if record.state.phase in _SET_ASIDE]
+            await self._set_asides.renew(waiting)
 
     def _is_overdue(self, record: FlowRecord) -> bool:
         """Whether its instance is silent: one that answers others has not come to it yet."""
@@ -402,8 +425,10 @@ class Mover:
             ):
                 self._catch_ups.add(record)
                 return
-            reason = f"the switch did not take the flow's rule: {outcome.reason}"
-            self.dispatch(record, _WRITE_EVENTS[outcome.result], reason)
+            event, reason = _WRITE_EVENTS[outcome.result], ""
+            if event is not Event.WRITTEN:
+                reason = f"the switch did not take the flow's rule: {outcome.reason}"
+            self.dispatch(record, event, reason)
 
         self._services.writer.put(record.flow, rule, self.control, done)
 
@@ -420,7 +445,7 @@ class Mover:
         """The packets of stranded flows that bear their old number have been passed on."""
         came = await self._services.barriers.wait(self.control)
         for record in batch:
-            self._services.registry.forget(record.flow)
+            self._services.registry.forget(record.flow, stray=not came)
             self.dispatch(record, Event.WRITTEN, "" if came else _NO_BARRIER)
 
     async def _settle(self, batch: Sequence[FlowRecord]) -> None:

@@ -85,8 +85,8 @@ class Outbox:
                 self._ready.clear()
 
     async def _send(self, batch: list[PacketOut]) -> None:
-        self._before_sending()
         self._under_way = batch
+        self._before_sending()
         try:
             await self._switch.send(batch)
             self._under_way = []

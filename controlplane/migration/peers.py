@@ -17,7 +17,7 @@ from controlplane.detection.registry import Rule
 from controlplane.switch.entries import Operation
 from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound import southbound_pb2 as pb
-from nf.southbound.client import FlowSummary
+from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
 
 # --- the switch -----------------------------------------------------------------
@@ -141,6 +141,11 @@ class Switch(Protocol):
 class PutStream(Protocol):
     """States on their way into an instance."""
 
+    @property
+    def broken(self) -> SouthboundError | None:
+        """Why it takes no more states; None while it does."""
+        ...
+
     async def send(self, chunk: pb.StateChunk) -> asyncio.Future[None]:
         """Sends a chunk; the future is done when it is in place.
 
@@ -183,8 +188,8 @@ class Instance(Protocol):
         """Deletes state."""
         ...
 
-    async def set_aside(self, flows: Iterable[FiveTuple]) -> None:
-        """Has packets of these flows wait in the instance, from when this returns."""
+    async def set_aside(self, flows: Iterable[FiveTuple], *, again: bool = False) -> None:
+        """Has packets of these flows wait in the instance, from when this returns, or go on to."""
         ...
 
     async def admit(self, flows: Iterable[FiveTuple], *, marker: int = 0) -> int:

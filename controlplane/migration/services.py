@@ -16,7 +16,6 @@ from controlplane.migration.journal import Journal
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
 from controlplane.migration.outbox import Outbox
-from controlplane.migration.peers import FlowRule, HoldRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.writer import RuleWriter
 from nf.southbound.flow import FiveTuple
@@ -39,7 +38,8 @@ class Registry:
         self._by_migration: dict[int, tuple[FlowRecord, Holder]] = {}
         self._strays: OrderedDict[int, tuple[FlowRecord, Holder]] = OrderedDict()
         self._stranded: dict[int, tuple[FlowRecord, Holder]] = {}
-        self._stranded_flows: dict[FiveTuple, int] = {}
+        self._stranded_flows: dict[FiveTuple, set[int]] = {}
+        """The numbers that a flow's packets may bear: which rule holds it may not be known."""
         self._flows: dict[FiveTuple, int] = {}
 
     def add(self, record: FlowRecord, holder: Holder) -> None:
@@ -47,33 +47,36 @@ class Registry:
         self._by_migration[record.migration] = record, holder
         self._flows[record.flow] = record.migration
 
-    def end(
-        self, record: FlowRecord, rule: FlowRule | None, *, stray: bool, stranded: bool = False
-    ) -> None:
-        """A flow has reached its end, and has this rule.
+    def end(self, record: FlowRecord, *, stray: bool, stranded: bool = False) -> None:
+        """A flow has reached its end.
 
         `stray`: something went wrong on the way, so packets may still come. `stranded`: all
-        its packets come by way of the controller, until its rule goes (`forget`). There are no
-        more of those than rules in the switch.
+        its packets come by way of the controller, until another rule is written (`forget`).
+        There are no more of those flows than rules in the switch.
         """
         entry = self._by_migration.pop(record.migration)
         if self._flows.get(record.flow) == record.migration:
             del self._flows[record.flow]
-        if rule != HoldRule(self._stranded_flows.get(record.flow, 0)):
-            self.forget(record.flow)  # it may have been stranded before
         if stranded:
             self._stranded[record.migration] = entry
-            self._stranded_flows[record.flow] = record.migration
+            self._stranded_flows.setdefault(record.flow, set()).add(record.migration)
         elif stray:
-            self._strays[record.migration] = entry
-            if len(self._strays) > _MAX_STRAYS:
-                self._strays.popitem(last=False)
+            self._stray(record.migration, entry)
 
-    def forget(self, flow: FiveTuple) -> None:
-        """No rule holds a flow any more that was stranded, if it was."""
-        migration = self._stranded_flows.pop(flow, None)
-        if migration is not None:
-            self._stranded.pop(migration, None)
+    def _stray(self, migration: int, entry: tuple[FlowRecord, Holder]) -> None:
+        self._strays[migration] = entry
+        if len(self._strays) > _MAX_STRAYS:
+            self._strays.popitem(last=False)
+
+    def forget(self, flow: FiveTuple, *, stray: bool = False) -> None:
+        """No rule holds a flow any more that was stranded, if it was.
+
+        `stray`: packets that it held may still come.
+        """
+        for migration in self._stranded_flows.pop(flow, ()):
+            entry = self._stranded.pop(migration)
+            if stray:
+                self._stray(migration, entry)
 
     def is_stranded(self, flow: FiveTuple) -> bool:
         """Whether a rule may hold a flow that no move has to do with any more."""

@@ -183,8 +183,11 @@ def _back() -> Iterator[Row]:
     yield Row(p.ABANDONING, e.REFUSED, _ASIDE, p.RECALLING, (a.RECALL,))
     # Get and put.
     for phase in (p.EXPORTING, p.EXPORTED, p.IMPORTING, p.IMPORTED):
-        asked = phase in (p.EXPORTING, p.IMPORTING)
-        events = (e.FAILED, e.TIMEOUT, e.CANCEL, e.FULL) if asked else (e.CANCEL, e.FULL)
+        events = [e.CANCEL, e.FULL]
+        if phase in (p.EXPORTING, p.IMPORTING):
+            events += [e.FAILED, e.TIMEOUT]
+        elif phase is p.IMPORTED:  # the destination has died
+            events.append(e.FAILED)
         for event in events:
             yield Row(phase, event, _HELD, p.RESTORING, (a.RELEASE_TO_SOURCE, a.RESTORE))
             yield Row(phase, event, _DIVERTED, p.RESTORING, (a.RESTORE,))

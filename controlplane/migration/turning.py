@@ -45,6 +45,8 @@ class Turning:
         """The buckets that are given back if the move is undone."""
         self._shared: frozenset[int] = frozenset()
         """Those in which flows are left at the source."""
+        self._is_closed = False
+        """Whether the source takes no new flow of the scope."""
 
     async def turn(self) -> None:
         """New flows go to the destination. Raises MoveError and SouthboundError.
@@ -65,24 +67,27 @@ class Turning:
                 await keeper.write(group, dict.fromkeys(mine, turned))
             self._shared = shared(await keeper.read(group), *turned, self._scope)
             await close_buckets(self._source, self._scope, self._services, counts)
+            self._is_closed = True
 
     async def take_over(self, turned: frozenset[int]) -> None:
-        """What an earlier controller has turned counts as turned here. Raises MoveError.
+        """What an earlier controller has turned counts as turned here. Raises SwitchError.
 
         Not what another move has turned that goes the same way.
         """
-        buckets = await self._services.buckets.read(self._source.group)
+        buckets = await self._services.buckets.read_first(self._source.group)
         self._shared = shared(buckets, self._destination.id, self._source.id, self._scope)
         self.turned = self._shared & turned
 
     async def close_source(self) -> None:
-        """As `turn` does, where it may not have come to that.
+        """As `turn` does, where it may not have come to that. Raises MoveError.
 
-        Raises MoveError and SouthboundError.
+        If the source does not answer, whoever watches it closes it.
         """
         known = await self._services.buckets.read(self._source.group)
         others = self._scope - owned(known, self._source.id, self._scope)
-        await close_buckets(self._source, others, self._services, self._counts)
+        with suppress(SouthboundError):
+            await close_buckets(self._source, others, self._services, self._counts)
+            self._is_closed = True
 
     async def give_back(self) -> None:
         """Turns the buckets back. Raises MoveError and SouthboundError.
@@ -115,7 +120,8 @@ class Turning:
 
     def watch_source(self) -> Drain:
         """A watch over the flows that were left at the source."""
-        return self._watch(self._destination, self._source, self._shared, self._scope)
+        scope = self._scope if self._is_closed else None
+        return self._watch(self._destination, self._source, self._shared, scope)
 
     def watch_source_anew(self) -> Drain:
         """The same, of a move that was undone but for its buckets."""

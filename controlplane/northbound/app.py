@@ -178,10 +178,11 @@ async def _lines(
     controller: Controller, since: int, move: str | None, *, follow: bool
 ) -> AsyncIterator[str]:
     """Events as lines of JSON, in as few pieces as they come."""
-    missed = 0
+    missed, has_missed = 0, False
     events = controller.engine.events
     async for forgotten, batch in events.follow(since, forever=follow):
         missed += forgotten
+        has_missed = has_missed or forgotten > 0
         views: list[EventView] = []
         for event in batch:
             if move in (None, event.move):
@@ -189,4 +190,8 @@ async def _lines(
                 missed = 0
         yield "".join(f"{view.model_dump_json(exclude_none=True)}\n" for view in views)
         if any(event.move == move and event.state in ENDED for event in batch):
+            return
+        # Its end may be among what was missed.
+        has_come_to_now = batch[-1].number + 1 == events.next
+        if move and has_missed and has_come_to_now and controller.engine.move(move).state in ENDED:
             return

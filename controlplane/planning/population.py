@@ -68,10 +68,15 @@ class Steady:
     """Of all flows together."""
     window_s: float = WINDOW_S
 
+    @property
+    def ending(self) -> float:
+        """Flows that end within the window."""
+        return self.bytes_per_s / self.sizes.mean() * self.window_s
+
     def draws(self, random: np.random.Generator, count: int) -> Iterator[Draw]:
         """As the module says; flows that have ended within the window are active, too."""
         rate = self.bytes_per_s / self.live_flows
-        ending = self.bytes_per_s / self.sizes.mean() * self.window_s
+        ending = self.ending
         for _ in range(count):
             whole = self._met(random.random(self.live_flows))
             sent = np.ceil(whole * random.random(self.live_flows))

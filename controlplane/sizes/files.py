@@ -33,7 +33,7 @@ def find_distribution(name: str) -> SizeDistribution:
         return BUILTIN[name]
     path = Path(name)
     try:
-        is_file = path.is_file()  # whoever opens anything else may wait for ever
+        is_file = path.is_file() or path.is_dir()  # who opens anything else may wait for ever
     except OSError:  # no name of a file
         is_file = False
     if not is_file:
@@ -103,7 +103,10 @@ def _flow_table(path: Path, lines: list[tuple[int, str]]) -> SizeDistribution:
     heading = [word.strip().lower() for word in lines[0][1].split(",")]
     column = heading.index(_COLUMN)
     sizes: list[int] = []
-    for (number, _), row in zip(lines[1:], csv.reader(text for _, text in lines[1:]), strict=True):
+    rows = list(csv.reader(text for _, text in lines[1:]))
+    if len(rows) != len(lines) - 1:
+        raise SizesError(f"{path}: a line ends within quotes")
+    for (number, _), row in zip(lines[1:], rows, strict=True):
         if len(row) != len(heading):
             raise SizesError(
                 f"{path}: line {number}: {len(row)} columns, the heading has {len(heading)}"

@@ -193,6 +193,9 @@ inline take_failed() {
     :: phase == P_IMPORTING && holds -> release_to_source(); restore(); phase = P_RESTORING;
     :: phase == P_IMPORTING && diverts -> restore(); phase = P_RESTORING;
     :: phase == P_IMPORTING && !holds && !diverts -> delete_at_destination(); phase = P_CLEARING;
+    :: phase == P_IMPORTED && holds -> release_to_source(); restore(); phase = P_RESTORING;
+    :: phase == P_IMPORTED && diverts -> restore(); phase = P_RESTORING;
+    :: phase == P_IMPORTED && !holds && !diverts -> delete_at_destination(); phase = P_CLEARING;
     :: phase == P_FORWARDING || phase == P_ABANDONING || phase == P_RESTORING || phase == P_RECALLING || phase == P_CLEARING || phase == P_UNWINDING || phase == P_ROLLED_BACK || phase == P_RETURNING -> skip;
     :: else -> assert(false);
     fi

@@ -102,7 +102,10 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
     ) -> pb.SetAsideReply:
         """Holds for every frame that has not been read yet."""
         instance = self._instance
-        instance.set_aside.begin(await _flows(request.flows, context), instance.clock.now_us())
+        flows = await _flows(request.flows, context)
+        if request.again:
+            flows = [flow for flow in flows if flow in instance.set_aside]
+        instance.set_aside.begin(flows, instance.clock.now_us())
         return pb.SetAsideReply()
 
     async def Admit(  # noqa: N802

@@ -53,9 +53,9 @@ class SetAside:
         return key in self._flows
 
     def begin(self, flows: Iterable[FiveTuple], now_us: int) -> None:
-        """Sets packets of these flows aside from now on."""
+        """Sets packets of these flows aside from now on, or goes on with it."""
         for flow in flows:
-            self._flows.setdefault(flow, _Waiting(now_us))
+            self._flows.setdefault(flow, _Waiting(now_us)).since_us = now_us
 
     def add(self, key: tuple[int, int, int, int, int], frame: memoryview) -> bool:
         """Sets a frame aside; False, and counted, if there is no room for it."""

@@ -113,7 +113,8 @@ class PutStream:
         self._slots = asyncio.Semaphore(_MAX_UNANSWERED)
         self._outgoing: asyncio.Queue[pb.StateChunk] = asyncio.Queue(_MAX_UNANSWERED)
         self._pending: deque[tuple[FiveTuple, asyncio.Future[None]]] = deque()
-        self._broken: SouthboundError | None = None
+        self.broken: SouthboundError | None = None
+        """Why it takes no more chunks; None while it does."""
 
     async def put(self, chunk: pb.StateChunk) -> None:
         """Imports a chunk; returns when it is in place. Raises SouthboundError."""
@@ -127,9 +128,9 @@ class PutStream:
         if the stream is broken.
         """
         await self._slots.acquire()
-        if self._broken is not None:
+        if self.broken is not None:
             self._slots.release()
-            raise self._broken
+            raise self.broken
         result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending.append((FiveTuple.from_message(chunk.flow), result))
         self._outgoing.put_nowait(chunk)  # there is room: the slots bound it
@@ -157,7 +158,7 @@ class PutStream:
             end = _error(self._instance, error)
         finally:
             self._call.cancel()
-            self._broken = end
+            self.broken = end
             while self._pending:
                 _, result = self._pending.popleft()
                 self._fail(result, end)
@@ -297,10 +298,14 @@ class InstanceClient:
         return reply.deleted
 
     async def set_aside(
-        self, flows: Iterable[FiveTuple], *, timeout_s: float = CALL_TIMEOUT_S
+        self, flows: Iterable[FiveTuple], *, again: bool = False, timeout_s: float = CALL_TIMEOUT_S
     ) -> None:
-        """Has packets of these flows wait in the instance, from when this returns."""
-        request = pb.SetAsideRequest(flows=[flow.to_message() for flow in flows])
+        """Has packets of these flows wait in the instance, from when this returns.
+
+        `again`: those that do so are to wait on. Who is not heard of again is forgotten.
+        """
+        messages = [flow.to_message() for flow in flows]
+        request = pb.SetAsideRequest(flows=messages, again=again)
         await self._ask(self._stub.SetAside, request, timeout_s)
 
     async def admit(

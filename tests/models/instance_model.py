@@ -63,6 +63,8 @@ class ModelInstance:
         """What it hands back, with its number; the switch takes it."""
         self.waiting: dict[FiveTuple, list[bytes]] = {}
         """What it has set aside."""
+        self.set_aside_again: list[FiveTuple] = []
+        """The flows that were to wait on, each time."""
         self.dropped = 0
         """Packets that it could not read in time."""
         self.down = False
@@ -191,10 +193,13 @@ class ModelInstance:
             raise SouthboundError(self.name, "did not answer in time", down=True)
         return sum(self.flows.pop(flow, None) is not None for flow in flows)
 
-    async def set_aside(self, flows: Iterable[FiveTuple]) -> None:
+    async def set_aside(self, flows: Iterable[FiveTuple], *, again: bool = False) -> None:
         await self._answer()
         for flow in flows:
-            self.waiting.setdefault(flow, [])
+            if again:
+                self.set_aside_again.append(flow)
+            else:
+                self.waiting.setdefault(flow, [])
 
     async def _read(self, marker: int) -> None:
         async with asyncio.timeout(5):
@@ -236,6 +241,13 @@ class ModelPutStream:
         self._instance = instance
         self._queue: asyncio.Queue[tuple[pb.StateChunk, asyncio.Future[None]]] = asyncio.Queue()
         self._results: list[asyncio.Future[None]] = []
+        self._error: SouthboundError | None = None
+
+    @property
+    def broken(self) -> SouthboundError | None:
+        if self._instance.down:
+            return SouthboundError(self._instance.name, "does not answer", down=True)
+        return self._error
 
     async def send(self, chunk: pb.StateChunk) -> asyncio.Future[None]:
         result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -257,6 +269,8 @@ class ModelPutStream:
                 await self._instance.import_chunk(chunk)
             except SouthboundError as error:
                 result.set_exception(error)
+                if error.down:
+                    self._error = error
             else:
                 if not result.done():
                     result.set_result(None)

@@ -166,6 +166,14 @@ def test_stragglers_are_told_of(address: str) -> None:
             " (web-search, cache, wan, wan-light)",
         ),
         (("plan", "wan", "--draws", "1", "--plot", "/proc/x/plan.png"), "/proc/x/plan.png: "),
+        (
+            ("plan", "wan", "--rate", "1e17"),
+            "1e+17 bits a second are 5.605e+09 flows of wan in 0.1 s: say another --rate",
+        ),
+        (
+            ("plan", "wan", "--rate", "1e-9"),
+            "1e-09 bits a second are 5.605e-17 flows of wan in 0.1 s: say another --rate",
+        ),
         (("plan", "wan", "--draws", "1", "--plot", "/tmp/plan.xyz"), "/tmp/plan.xyz: Format 'xyz'"),
         (
             ("elephants", "--detector", "survival", "--size", "3MB"),

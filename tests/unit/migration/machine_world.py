@@ -159,6 +159,10 @@ def successors(world: World, packets: int) -> Iterator[World]:
         yield from _controller_dies(world)
     if world.flow.phase is Phase.EXPORTED or world.flow.phase is Phase.IMPORTED:
         yield world.event(Event.PROCEED)
+    if world.faults and world.flow.phase is Phase.IMPORTED:
+        died = replace(world, faults=world.faults - 1, destination=None, waiting=(), aside=False)
+        keeps = bool(world.waiting) or world.flow.rules.diverts
+        yield replace(died, destination_failed=keeps).event(Event.FAILED)
     if world.faults and world.flow.deadline_s is not None:
         yield replace(world, faults=world.faults - 1).event(Event.TIMEOUT)
     for index, (what, argument) in enumerate(world.asked):

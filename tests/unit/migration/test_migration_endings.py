@@ -14,13 +14,16 @@ from instance_model import flow_of, frame_of
 from migration_model import Model
 from test_migration_engine import FLOWS, options, running, until
 
+from controlplane.migration import mover as mover_module
 from controlplane.migration.buffer import PacketBuffer
 from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal, JournalError
 from controlplane.migration.memory import Memory
-from controlplane.migration.options import Guarantee, KeepAt
+from controlplane.migration.move import Move
+from controlplane.migration.options import Guarantee, KeepAt, Kind
 from controlplane.migration.outbox import Outbox
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
+from controlplane.migration.phases import Phase
 from controlplane.migration.report import MoveState
 from controlplane.migration.restore import restore_rules
 from controlplane.p4_constants import PACKET_OUT_MARKER, PACKET_OUT_RELEASE
@@ -176,3 +179,46 @@ async def test_packets_that_do_not_get_out_are_counted() -> None:
         outbox.when_sent(lambda: None)
         outbox.give_up()
         assert outbox.lost == 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("keep_at", [KeepAt.CONTROLLER, KeepAt.DESTINATION])
+async def test_states_that_were_in_place_are_not_lost_with_a_destination_that_dies(
+    keep_at: KeepAt, restarts: bool
+) -> None:
+    async with Model(1) as model, running(model) as engine:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        there = {*model.nf1.flows}
+        model.nf2.pace_s = 0.02
+        kind = Kind.SPLIT_MERGE if keep_at is KeepAt.CONTROLLER else Kind.MOVE
+        move = await engine.begin(options(kind, keep_at=keep_at, early_release=False))
+        await until(lambda: len(model.nf2.flows) >= 10)
+        model.nf2.down = True
+        model.nf2.flows.clear()
+        model.nf2.waiting.clear()
+        if restarts:
+            await until(lambda: count_of(move, Phase.IMPORTING) == 0)
+            model.nf2.down = False  # with nothing in it
+        await move.moved.wait()
+        assert move.report().flows.moved == 0
+        assert {*model.nf1.flows} == there
+
+
+async def test_a_destination_is_told_to_wait_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mover_module, "_RENEWAL_S", 0.02)
+    async with Model(1) as model, running(model) as engine:
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        model.nf2.pace_s = 0.05
+        move = await engine.begin(options(guarantee=Guarantee.ORDER_PRESERVING))
+        await until(lambda: len(model.nf2.set_aside_again) >= 3)
+        model.nf2.pace_s = 0.0
+        await move.moved.wait()
+        assert {*model.nf2.set_aside_again} <= {*FLOWS}
+        assert not model.nf2.waiting
+
+
+def count_of(move: Move, phase: Phase) -> int:
+    timeline = move.report(timeline=True).timeline or ()
+    return sum(each.phase == phase.value for each in timeline)

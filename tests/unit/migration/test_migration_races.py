@@ -273,7 +273,7 @@ def test_no_stranded_flow_is_forgotten() -> None:
     records = [FlowRecord(flow_of(n), n, State()) for n in range(1, 10_001)]
     for record in records:
         registry.add(record, Nobody())
-        registry.end(record, None, stray=True, stranded=record.migration <= 5000)
+        registry.end(record, stray=True, stranded=record.migration <= 5000)
     assert registry.find(1) is not None
     assert registry.find(5001) is None, "of others the last are remembered"
     assert registry.find(10_000) is not None

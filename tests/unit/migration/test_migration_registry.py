@@ -6,7 +6,6 @@ import pytest
 from instance_model import flow_of
 
 from controlplane.migration import services
-from controlplane.migration.peers import FlowRule, HoldRule, InstanceRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.services import Registry
 from controlplane.migration.state import State
@@ -16,13 +15,11 @@ class Nobody:
     def held(self, record: FlowRecord, frame: bytes) -> None: ...
 
 
-def ended(
-    registry: Registry, flow: int, migration: int, rule: FlowRule | None = None, **how: bool
-) -> None:
+def ended(registry: Registry, flow: int, migration: int, **how: bool) -> None:
     record = FlowRecord(flow_of(flow), migration, State())
     registry.add(record, Nobody())
     assert registry.find(migration) is not None
-    registry.end(record, rule, **{"stray": False, **how})
+    registry.end(record, **{"stray": False, **how})
     assert len(registry) == 0
     assert record.flow not in registry
 
@@ -50,17 +47,21 @@ def test_a_stranded_flow_is_remembered_until_its_rule_goes() -> None:
     assert registry.find(8) is not None
 
 
-def test_a_stranded_flow_that_is_moved_again_is_forgotten() -> None:
+def test_a_stranded_flow_is_known_by_all_numbers_that_its_rule_may_have() -> None:
     registry = Registry()
     ended(registry, 1, 7, stray=True, stranded=True)
-    ended(registry, 1, 9)
-    assert registry.find(7) is None
-
-
-def test_a_stranded_flow_that_was_not_moved_again_after_all_is_not_forgotten() -> None:
-    registry = Registry()
-    ended(registry, 1, 7, stray=True, stranded=True)
-    ended(registry, 1, 9, HoldRule(7), stray=True)
+    ended(registry, 1, 9, stray=True)
+    ended(registry, 1, 11, stray=True, stranded=True)
     assert registry.find(7) is not None
-    ended(registry, 1, 11, InstanceRule(2))
+    assert registry.find(11) is not None
+    registry.forget(flow_of(1))
     assert registry.find(7) is None
+    assert registry.find(11) is None
+
+
+def test_packets_of_a_stranded_flow_may_come_when_its_rule_has_gone() -> None:
+    registry = Registry()
+    ended(registry, 1, 7, stray=True, stranded=True)
+    registry.forget(flow_of(1), stray=True)
+    assert registry.find(7) is not None
+    assert not registry.is_stranded(flow_of(1))

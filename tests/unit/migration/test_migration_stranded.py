@@ -8,12 +8,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from migration_model import Model
+from migration_model import Model, ModelDetector
 from test_migration_engine import FLOWS, options, running, until
 
 from controlplane.migration.engine import Engine
 from controlplane.migration.move import Move
-from controlplane.migration.peers import HoldRule, InstanceRule
+from controlplane.migration.options import Kind
+from controlplane.migration.peers import (
+    HoldRule,
+    InstanceRule,
+    RuleUpdate,
+    UpdateOutcome,
+    WriteResult,
+)
 from controlplane.migration.phases import Phase
 from controlplane.migration.report import MoveState
 from nf.southbound.client import FlowSummary
@@ -123,3 +130,59 @@ async def test_letting_it_go_does_not_replace_the_hold_of_a_new_move() -> None:
         await move.moved.wait()
         await model.quiet()
         assert len(model.nf2.flows[flow]) == model.sent[flow] - 1
+
+
+async def test_it_is_no_elephant_of_the_instance_that_it_was_moved_from() -> None:
+    detector = ModelDetector()
+    async with Model(1) as model, running(model, detector) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        flow = FLOWS[-1]
+        await strand(model, engine, flow)
+        model.switch.refuse.clear()
+        detector.flows = (flow,)  # the switch does not count where a held flow goes
+        second = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await second.moved.wait()
+        assert second.report().flows.selected == 0
+        for _ in range(5):
+            model.send(flow)
+        await model.quiet()
+        assert model.nf2.flows[flow] == list(range(model.sent[flow]))
+
+
+@pytest.mark.parametrize("how", ["refused", "cancelled"])
+async def test_it_goes_on_where_the_switch_had_not_answered(how: str) -> None:
+    async with Model(1, instances=3) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        flow, is_deaf, apply = FLOWS[-1], False, model.switch._update  # pyright: ignore[reportPrivateUsage]
+
+        def unanswered(update: RuleUpdate) -> UpdateOutcome:
+            if is_deaf and update.flow == flow:
+                return UpdateOutcome(WriteResult.UNANSWERED, "no answer")
+            return apply(update)
+
+        model.switch._update = unanswered  # pyright: ignore[reportPrivateUsage]
+        first = await engine.begin(options())
+        await until(lambda: phase_of(first, flow) is Phase.EXPORTING)
+        model.send(flow)
+        is_deaf = True  # the rule that steers it is not in force
+        await first.moved.wait()
+        assert phase_of(first, flow) is Phase.FORWARDING
+        await until(lambda: first.state is MoveState.DONE)
+        is_deaf = False
+        if how == "refused":
+            model.switch.refuse.add(flow)
+        else:
+            model.instances[2].pace_s = 0.2
+            model.nf2.flows[flow] = model.nf2.flows.pop(flow)  # listed last
+        second = await engine.begin(options(source="nf2", destination="nf3"))
+        if how == "cancelled":
+            await until(lambda: phase_of(second, next(iter(model.nf2.flows))) is Phase.IMPORTING)
+            second.cancel("operator")
+        await second.moved.wait()
+        for _ in range(20):
+            model.send(flow)
+        await model.quiet()
+        assert engine.status().unknown_packets == 0
+        assert model.nf2.flows[flow] == list(range(model.sent[flow]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from controlplane.migration.report import MoveState
 from controlplane.migration.restore import restore_rules
 from controlplane.migration.state import Stage
 from controlplane.switch.errors import SwitchError
+from nf.southbound.client import SouthboundError
 from nf.southbound.southbound_pb2 import Info
 
 TURNED = Bucket(2, 1)
@@ -196,3 +197,97 @@ async def test_a_switch_that_is_new_sends_nothing_to_a_copy() -> None:
             await move.moved.wait()
             assert model.nf2.flows[flow] == list(range(model.sent[flow]))
             assert flow not in model.nf1.flows
+
+
+async def test_the_buckets_of_the_move_before_are_watched_where_a_second_one_is_undone() -> None:
+    journal, detector = Journal(), ModelDetector(FLOWS[:10])
+    async with Model(1, instances=3) as model:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        async with killed(model, journal, detector) as engine:
+            first = await engine.begin(options(Kind.MOVE_ELEPHANT))
+            await first.moved.wait()
+            detector.flows = tuple(FLOWS[10:])
+            model.nf2.pace_s = 5.0
+            second = await engine.begin(options(Kind.MOVE_ELEPHANT))
+            await until(lambda: second.report().flows.selected > 0)
+            await asyncio.sleep(0.1)
+        model.nf2.pace_s = 0.0
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            undone = await ended(engine)
+            assert undone is not None
+            assert undone.report().flows.moved == 0
+            model.nf1.flows.clear()  # the mice have died out
+            await until(lambda: set(model.switch.buckets.values()) == {Bucket(2)})
+            await (await engine.begin(options(source="nf2", destination="nf3"))).moved.wait()
+
+
+async def test_flows_that_ended_since_they_were_written_last_count_once() -> None:
+    journal = Journal()
+    number = journal.begin(options())
+    journal.add(number, [(5, FLOWS[0]), (6, FLOWS[1])])
+    journal.end_flow(number, 5)
+    journal.claim()  # the stream broke; the same process goes on, and moves both again
+    journal.end_flow(number, 5)
+    for _ in range(journal_module._ENDED_AT_ONCE):  # pyright: ignore[reportPrivateUsage]
+        journal.end_flow(number + 1, 7)
+    [move] = journal.open_moves()
+    assert (move.moved, len(move.flows)) == (1, 1)
+
+
+async def test_a_source_that_does_not_answer_undoes_nothing_that_was_moved() -> None:
+    journal = Journal()
+    async with Model(1) as model:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        async with killed(model, journal) as engine:
+            move = await engine.begin(options())
+            await until(lambda: move.report().flows.moved >= 14)
+        say, is_first = model.nf1.set_no_new_state, True
+
+        async def once(no_new_state: bool, buckets: Iterable[int], *, marker: int = 0) -> None:
+            nonlocal is_first
+            if is_first:
+                is_first = False
+                raise SouthboundError("nf1", "did not answer in time", down=True)
+            await say(no_new_state, buckets, marker=marker)
+
+        model.nf1.set_no_new_state = once
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            taken = await ended(engine)
+            assert taken is not None
+            assert taken.report().flows.moved >= 14
+            assert set(model.switch.buckets.values()) <= {TURNED, Bucket(2)}
+            model.nf1.flows.clear()
+            await until(lambda: taken.state is MoveState.DONE)
+
+
+async def test_whoever_cancels_a_move_that_was_taken_over_is_told_so() -> None:
+    journal = Journal()
+    async with Model(1) as model:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        async with killed(model, journal) as engine:
+            model.nf2.pace_s = 0.05
+            move = await engine.begin(options())
+            await until(lambda: move.report().flows.moved > 2)
+        model.nf2.pace_s = 0.0
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            [taken] = engine.moves
+            taken.cancel("operator")
+            await taken.moved.wait()
+            assert (taken.state, taken.reason) == (MoveState.CANCELLED, "operator")
+
+
+async def test_buckets_that_cannot_be_read_are_read_by_the_next_engine() -> None:
+    async with Model(1) as model:
+
+        async def unreadable(group: int) -> Mapping[int, Bucket]:
+            raise MoveError("the buckets cannot be read")
+
+        model.switch.read_buckets = unreadable
+        memory = Memory(fresh_buffer())
+        engine = Engine(model.switch, model.members, ModelDetector(), memory=memory, limits=LIMITS)
+        with pytest.raises(ExceptionGroup) as raised:  # of a SwitchError, so it is waited for
+            await engine.run()
+        assert raised.group_contains(SwitchError)

@@ -152,6 +152,16 @@ def test_what_is_forgotten_is_told() -> None:
     waiting.begin([OTHER], 2_000_000)
     assert waiting.forgotten(2_900_000) == []
     assert waiting.forgotten(3_500_000) == [FLOW]
+    waiting.begin([FLOW], 3_600_000)
+    assert waiting.forgotten(5_500_000) == [OTHER]
+
+
+async def test_who_is_to_wait_on_is_not_set_aside_anew(end: End) -> None:
+    await end.client.set_aside([FLOW])
+    since_us = end.instance.clock.now_us()
+    await end.client.set_aside([FLOW, OTHER], again=True)
+    assert OTHER not in end.instance.set_aside
+    assert end.instance.set_aside.forgotten(since_us + 30_000_000) == []
 
 
 async def test_a_full_room_loses_nothing(end: End) -> None:

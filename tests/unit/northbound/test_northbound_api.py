@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,8 +12,9 @@ import pytest
 import pytest_asyncio
 from controller_model import ModelController, model_controller
 
+from controlplane.migration.events import EventLog
 from controlplane.migration.report import MoveReport, MoveState
-from controlplane.northbound.app import create_app
+from controlplane.northbound.app import _lines, create_app  # pyright: ignore[reportPrivateUsage]
 from controlplane.northbound.models import (
     ElephantsView,
     EventView,
@@ -215,6 +217,30 @@ async def test_events_tell_the_way_of_each_flow(
     assert all(way in ways for way in phases.values()), phases
     assert [each.number for each in await events(http, since=3)] == list(range(3, len(told)))
     assert await events(http, move="m1", follow="true") == told
+
+
+async def test_who_follows_a_move_from_beyond_now_comes_to_its_end(
+    http: httpx.AsyncClient, controller: ModelController
+) -> None:
+    await move(http, kind="move-elephant", rho=0.4)
+    await controller.engine.move("m1").moved.wait()
+    beyond = asyncio.create_task(events(http, move="m1", follow="true", since=10**9))
+    await asyncio.sleep(0.1)
+    controller.model.nf1.ended.update(controller.model.nf1.flows)
+    assert [each.state for each in await beyond][-1] == "done"
+
+
+async def test_who_follows_a_move_comes_to_its_end_though_that_is_forgotten() -> None:
+    log = EventLog(kept=4)
+    log.state("m1", "done")
+    for left in range(8):
+        log.left("m2", left)
+    log.left("m1", 0)
+    engine = SimpleNamespace(events=log, move=lambda _: SimpleNamespace(state=MoveState.DONE))
+    lines = _lines(SimpleNamespace(engine=engine), 0, "m1", follow=True)  # pyright: ignore[reportArgumentType]
+    async with asyncio.timeout(20):
+        told = [EventView.model_validate_json(line) async for line in lines if line]
+    assert [(each.left, each.missed) for each in told] == [(0, 6)]
 
 
 async def test_events_of_a_move_that_is_not_known(http: httpx.AsyncClient) -> None:

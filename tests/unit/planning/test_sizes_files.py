@@ -6,6 +6,7 @@ Run: pytest tests/unit/planning/test_sizes_files.py
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,8 @@ def test_a_list_of_flows(tmp_path: Path, text: str) -> None:
         ("10\n0\n", "line 2: a flow without a byte"),
         ("id,bytes\n1\n", "line 2: 1 columns, the heading has 2"),
         ("id,bytes\n1,many\n", "line 2: 'many' is no size"),
+        ('id,bytes\n"1\n2",9\n', "a line ends within quotes"),
+        ("10\n1e19\n", "line 2: '1e19' is too large a size"),
         ("id,bytes\n", "no flow with a byte in it"),
         ("0 0.2\n10 1\n", "the shares must go from 0 to 1"),
     ],
@@ -86,6 +89,11 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, text: str, line: str) -> None
 def test_a_name_that_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(SizesError, match=r"^webserch: no such file, and no built-in .*web-search"):
         find_distribution("webserch")
+    with pytest.raises(SizesError, match=r"^x{300}: no such file"):
+        find_distribution("x" * 300)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SizesError, match="no such file"):
+        find_distribution(str(tmp_path / "pipe"))
     with pytest.raises(SizesError, match="Is a directory"):
         find_distribution(str(tmp_path))
     binary = tmp_path / "x.gz"

@@ -1,0 +1,215 @@
+"""What a move leaves behind at its source: flows in others' buckets, rules of flows that ended.
+
+Run: pytest tests/unit/migration/test_migration_left_behind.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from migration_model import Model, ModelDetector
+from test_migration_engine import FLOWS, finish, options, running, until
+
+from controlplane.detection.choice import Choice, DetectorName
+from controlplane.migration.options import Kind
+from controlplane.migration.peers import (
+    Bucket,
+    InstanceRule,
+    RuleUpdate,
+    UpdateOutcome,
+    WriteResult,
+)
+from controlplane.migration.report import MoveState
+from nf.southbound.client import FlowSummary, SouthboundError
+from nf.southbound.flow import FiveTuple
+
+LONG_LIVED = Choice(detector=DetectorName.SURVIVAL, distribution="web-search")
+
+
+def owners(model: Model) -> Counter[Bucket]:
+    return Counter(model.switch.buckets.values())
+
+
+async def send(model: Model, flow: FiveTuple, packets: int) -> None:
+    for _ in range(packets):
+        model.send(flow)
+    await model.quiet()
+
+
+async def split(model: Model, engine: object) -> list[FiveTuple]:
+    """Half of nf1's buckets go to nf2 and its mice stay; then all its flows go to nf3.
+
+    Returns those that live at nf3 in buckets of nf2.
+    """
+    await model.load(FLOWS, 300)
+    await model.quiet()
+    half = await engine.begin(options(Kind.DRAIN, share=0.5))  # pyright: ignore[reportAttributeAccessIssue]
+    await half.moved.wait()
+    await finish(await engine.begin(options(destination="nf3")))  # pyright: ignore[reportAttributeAccessIssue]
+    await finish(half)
+    nf3 = model.instances[2]
+    return [flow for flow in nf3.flows if model.switch.buckets[flow.bucket].owner == 2]
+
+
+async def test_a_drain_counts_flows_of_buckets_that_others_own() -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        foreign = await split(model, engine)
+        nf3 = model.instances[2]
+        move = await engine.begin(options(Kind.DRAIN, source="nf3", destination="nf1"))
+        await move.moved.wait()
+        nf3.ended.update(flow for flow in nf3.flows if flow not in foreign)
+        await until(lambda: move.drain is not None and move.drain.left == len(foreign) > 0)
+        await asyncio.sleep(0.1)
+        assert move.state is MoveState.DRAINING
+        for flow in foreign:
+            del nf3.flows[flow]
+        await finish(move)
+        assert owners(model) == {Bucket(1): 32, Bucket(2): 32}
+        assert not nf3.closed
+        for flow in foreign:  # they begin again where their buckets are
+            await send(model, flow, 1)
+            assert flow in model.nf2.flows
+            assert flow not in nf3.flows
+
+
+async def test_elephants_in_buckets_that_others_own_are_moved_if_the_source_has_them() -> None:
+    detector = ModelDetector()
+    async with Model(0, instances=3) as model, running(model, detector) as engine:
+        foreign = await split(model, engine)
+        detector.flows = tuple(FLOWS)
+        there = set(model.instances[2].flows)
+        move = await engine.begin(options(Kind.MOVE_ELEPHANT, source="nf3", destination="nf1"))
+        await move.moved.wait()
+        assert set(foreign) <= there <= set(model.nf1.flows)
+        model.check()
+
+
+@pytest.mark.parametrize("kind", [Kind.MOVE, Kind.MOVE_ELEPHANT, Kind.DRAIN])
+async def test_a_flow_begins_again_at_the_owner_though_it_was_moved_before(kind: Kind) -> None:
+    flow = FLOWS[0]
+    detector = ModelDetector([flow])
+    async with Model(0) as model, running(model, detector) as engine:
+        await send(model, flow, 3)
+        await finish(await engine.begin(options(Kind.MOVE_ELEPHANT)))
+        assert model.switch.rules[flow] == InstanceRule(2)
+        del model.nf2.flows[flow]  # it has ended; its rule is still there
+        detector.flows = ()
+        await finish(await engine.begin(options(kind, source="nf2", destination="nf1")))
+        await send(model, flow, 3)
+        assert model.nf1.flows[flow] == [3, 4, 5]
+        assert flow not in model.nf2.flows
+
+
+async def test_a_drain_goes_on_until_the_switch_has_taken_the_rules() -> None:
+    flow = FLOWS[0]
+    detector = ModelDetector([flow])
+    async with Model(0) as model, running(model, detector) as engine:
+        await send(model, flow, 3)
+        await finish(await engine.begin(options(Kind.MOVE_ELEPHANT)))
+        del model.nf2.flows[flow]
+        write, refuses = model.switch.write_rules, True
+
+        async def refusing(updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
+            if refuses:
+                return [UpdateOutcome(WriteResult.REFUSED, "busy") for _ in updates]
+            return await write(updates)
+
+        model.switch.write_rules = refusing
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        await asyncio.sleep(0.1)
+        assert back.state is MoveState.DRAINING
+        assert owners(model) == {Bucket(1, 2): 64}
+        refuses = False
+        await finish(back)
+        assert model.switch.rules[flow] == InstanceRule(1)
+
+
+async def test_a_sole_owner_begins_what_it_has_turned_away_before() -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        flow = FLOWS[0]
+        cancelled = await engine.begin(options(Kind.DRAIN, destination="nf3"))
+        cancelled.cancel("operator")
+        await cancelled.ended.wait()
+        model.nf1.turned_away.add(flow)
+        await send(model, flow, 3)
+        assert engine.status().bounced_packets > 0
+        assert model.nf1.flows[flow] == [0, 1, 2]
+
+
+async def test_stragglers_take_no_bucket_that_the_source_has_got_since() -> None:
+    detector = ModelDetector(FLOWS[:3])
+    async with Model(0, instances=3) as model, running(model, detector) as engine:
+        await model.load(FLOWS, 400)
+        await model.quiet()
+        first = await engine.begin(
+            options(Kind.MOVE_ELEPHANT, stragglers_after_s=0.3, elephants=LONG_LIVED)
+        )
+        await first.moved.wait()
+        detector.flows = ()
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1", share=0.75))
+        await back.moved.wait()
+        await until(lambda: first.stragglers is not None)
+        assert first.stragglers is not None
+        await first.stragglers.moved.wait()
+        assert owners(model) == {Bucket(1, 2): 48, Bucket(2, 1): 16}
+
+
+async def test_why_stragglers_stay_does_not_hide_why_flows_were_not_moved() -> None:
+    async with Model(0) as model, running(model, ModelDetector(FLOWS[:6])) as engine:
+        await model.load(FLOWS, 400)
+        await model.quiet()
+        model.nf2.refuse_put = {FLOWS[0]}
+        move = await engine.begin(
+            options(Kind.MOVE_ELEPHANT, stragglers_after_s=0.2, elephants=LONG_LIVED)
+        )
+        await move.moved.wait()
+        before = move.reason
+        model.nf2.down = True
+        await until(lambda: move.reason != before)
+        assert move.reason == f"{before}; the stragglers stay: nf2: does not answer"
+
+
+async def test_a_listing_from_before_the_source_was_closed_drains_nothing() -> None:
+    async with Model(0) as model, running(model) as engine:
+        old, new = FLOWS[:2]
+        await send(model, old, 3)
+        goes_on, asked, listing, is_slow = (
+            asyncio.Event(),
+            asyncio.Event(),
+            model.nf1.list_flows,
+            False,
+        )
+
+        async def slow() -> list[FlowSummary]:
+            if not is_slow:
+                return await listing()
+            asked.set()
+            await goes_on.wait()
+            raise SouthboundError("nf1", "did not answer in time", down=True)
+
+        model.nf1.list_flows = slow
+        first = await engine.begin(options(Kind.DRAIN))
+        await until(lambda: first.drain is not None and first.drain.left == 1)
+        del model.nf1.flows[old]
+        is_slow = True
+        await asked.wait()
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        model.nf1.reading.clear()
+        model.send(new)  # on its way to nf1 while the buckets are turned again
+        await asyncio.sleep(0.01)
+        again = await engine.begin(options(Kind.DRAIN))
+        await until(lambda: owners(model) == {Bucket(2, 1): 64})
+        is_slow = False
+        goes_on.set()
+        await asyncio.sleep(0.05)
+        model.nf1.reading.set()
+        await again.moved.wait()
+        await asyncio.sleep(0.05)
+        await send(model, new, 3)
+        assert model.nf1.flows[new] == [0, 1, 2, 3]
+        assert new not in model.nf2.flows
