@@ -236,7 +236,8 @@ async def test_who_follows_a_move_comes_to_its_end_though_that_is_forgotten() ->
     for left in range(8):
         log.left("m2", left)
     log.left("m1", 0)
-    engine = SimpleNamespace(events=log, move=lambda _: SimpleNamespace(state=MoveState.DONE))
+    over = SimpleNamespace(state=MoveState.DONE)
+    engine = SimpleNamespace(events=log, move={"m1": over}.__getitem__)
     lines = _lines(SimpleNamespace(engine=engine), 0, "m1", follow=True)  # pyright: ignore[reportArgumentType]
     async with asyncio.timeout(20):
         told = [EventView.model_validate_json(line) async for line in lines if line]
