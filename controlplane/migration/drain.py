@@ -16,6 +16,7 @@ from controlplane.migration.peers import Bucket, Member
 from controlplane.migration.services import Services
 from nf.southbound.client import SouthboundError
 
+_LAST_ACK_S = 0.5  # of a connection that has ended: its last packet, or one sent again
 _SAY_S = 0.5
 """How long an instance may take to answer while the buckets cannot be turned."""
 
@@ -98,8 +99,9 @@ class Drain:
         turns = self._buckets.turns
         flows = await self.previous.southbound.list_flows()
         numbers = await self.left_behind()
-        self._note(sum(not flow.ended and flow.flow.bucket in numbers for flow in flows))
-        if self.left:
+        flows = [flow for flow in flows if flow.flow.bucket in numbers]
+        self._note(sum(not flow.ended for flow in flows))
+        if self.left or any(flow.ended and flow.idle_s < _LAST_ACK_S for flow in flows):
             return False
         async with self._buckets.turning:
             await self._still_shared()

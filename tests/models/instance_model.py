@@ -57,6 +57,8 @@ class ModelInstance:
         self.flows: dict[FiveTuple, list[int]] = {}
         self.ended: set[FiveTuple] = set()
         self.closed: set[int] = set()
+        self.ending: set[FiveTuple] = set()
+        """Of those that have ended, the ones whose last packet has just come."""
         self.turned_away: set[FiveTuple] = set()
         self.port: asyncio.Queue[bytes] = asyncio.Queue()
         self.bounces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
@@ -142,7 +144,13 @@ class ModelInstance:
     async def list_flows(self) -> list[FlowSummary]:
         await self._answer()
         return [
-            FlowSummary(flow, len(packets), len(packets), 0.0, flow in self.ended)
+            FlowSummary(
+                flow,
+                len(packets),
+                len(packets),
+                float(flow in self.ended and flow not in self.ending),
+                flow in self.ended,
+            )
             for flow, packets in self.flows.items()
         ]
 

@@ -213,3 +213,19 @@ async def test_a_listing_from_before_the_source_was_closed_drains_nothing() -> N
         await send(model, new, 3)
         assert model.nf1.flows[new] == [0, 1, 2, 3]
         assert new not in model.nf2.flows
+
+
+async def test_the_last_packet_of_a_connection_is_the_source_s() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await send(model, FLOWS[0], 10)
+        move = await engine.begin(options(Kind.DRAIN))
+        await move.moved.wait()
+        model.nf1.ended.add(FLOWS[0])  # both ends have said so: an ACK is still to come
+        model.nf1.ending.add(FLOWS[0])
+        await until(lambda: move.drain is not None and move.drain.left == 0)
+        await asyncio.sleep(0.1)
+        await send(model, FLOWS[0], 1)
+        assert len(model.nf1.flows[FLOWS[0]]) == 11
+        assert not model.nf2.flows
+        model.nf1.ending.clear()
+        await finish(move)
