@@ -14,6 +14,7 @@ from migration_model import Model, ModelDetector
 from test_migration_engine import FLOWS, finish, options, running, until
 
 from controlplane.detection.choice import Choice, DetectorName
+from controlplane.migration.engine import Engine
 from controlplane.migration.options import Kind
 from controlplane.migration.peers import (
     Bucket,
@@ -39,16 +40,16 @@ async def send(model: Model, flow: FiveTuple, packets: int) -> None:
     await model.quiet()
 
 
-async def split(model: Model, engine: object) -> list[FiveTuple]:
+async def split(model: Model, engine: Engine) -> list[FiveTuple]:
     """Half of nf1's buckets go to nf2 and its mice stay; then all its flows go to nf3.
 
     Returns those that live at nf3 in buckets of nf2.
     """
     await model.load(FLOWS, 300)
     await model.quiet()
-    half = await engine.begin(options(Kind.DRAIN, share=0.5))  # pyright: ignore[reportAttributeAccessIssue]
+    half = await engine.begin(options(Kind.DRAIN, share=0.5))
     await half.moved.wait()
-    await finish(await engine.begin(options(destination="nf3")))  # pyright: ignore[reportAttributeAccessIssue]
+    await finish(await engine.begin(options(destination="nf3")))
     await finish(half)
     nf3 = model.instances[2]
     return [flow for flow in nf3.flows if model.switch.buckets[flow.bucket].owner == 2]
