@@ -9,6 +9,8 @@ from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
 from controlplane.migration.peers import InstanceRule, Member, UpdateOutcome, WriteResult
 from controlplane.migration.services import Services
+from controlplane.migration.writer import RuleWriter
+from nf.southbound.flow import FiveTuple
 
 _TURN = 1024  # rules looked at before the loop gets its turn
 
@@ -29,11 +31,22 @@ async def hand_over_rules(
         if writer.rules.get(flow) == old and flow not in registry:
             owner = owners.get(flow.bucket)
             if owner is not None:
-                outcome = asyncio.get_running_loop().create_future()
-                writer.put(flow, InstanceRule(owner), counts, outcome.set_result)
-                written.append(outcome)
+                written.append(_put(writer, flow, InstanceRule(owner), counts))
         if number % _TURN == _TURN - 1:
             await asyncio.sleep(0)
     for outcome in await asyncio.gather(*written):
         if outcome.result is not WriteResult.WRITTEN:
             raise MoveError(f"a rule still leads to {previous.name}: {outcome.reason}")
+
+
+def _put(
+    writer: RuleWriter, flow: FiveTuple, rule: InstanceRule, counts: ControlCounts
+) -> asyncio.Future[UpdateOutcome]:
+    written: asyncio.Future[UpdateOutcome] = asyncio.get_running_loop().create_future()
+
+    def done(outcome: UpdateOutcome) -> None:
+        if not written.done():  # else: whoever waited has been cancelled
+            written.set_result(outcome)
+
+    writer.put(flow, rule, counts, done)
+    return written

@@ -1,7 +1,8 @@
 /* P4Runtime updates of table entries, done from their serialised form.
  *
  * Plain is an update that says no more than table, key, priority, action and idle timeout, in
- * their order, and that succeeds. Any other is left as it is, for whoever can say what is wrong with it.
+ * their order, and that succeeds. Any other is left as it is, for whoever can say what is wrong
+ * with it.
  */
 #ifndef PLAIN_UPDATES_H
 #define PLAIN_UPDATES_H

@@ -45,6 +45,15 @@ async def strand(model: Model, engine: Engine, flow: FiveTuple) -> None:
     await until(lambda: move.state is MoveState.DONE)
 
 
+async def assert_it_goes_on(model: Model, engine: Engine, flow: FiveTuple) -> None:
+    """The controller passes its packets on to nf2, all of them and in order."""
+    for _ in range(20):
+        model.send(flow)
+    await model.quiet()
+    assert model.nf2.flows[flow] == list(range(model.sent[flow]))
+    assert engine.status().unknown_packets == 0
+
+
 @pytest.mark.parametrize("how", ["refused", "cancelled", "cancelled before its turn"])
 async def test_it_goes_on_when_another_move_leaves_it(how: str) -> None:
     async with Model(1, instances=3) as model, running(model) as engine:
@@ -62,11 +71,7 @@ async def test_it_goes_on_when_another_move_leaves_it(how: str) -> None:
             await until(lambda: phase_of(second, next(iter(model.nf2.flows))) is Phase.IMPORTING)
             second.cancel("operator")
         await second.moved.wait()
-        for _ in range(20):
-            model.send(flow)
-        await model.quiet()
-        assert model.nf2.flows[flow] == list(range(model.sent[flow]))
-        assert engine.status().unknown_packets == 0
+        await assert_it_goes_on(model, engine, flow)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -181,8 +186,4 @@ async def test_it_goes_on_where_the_switch_had_not_answered(how: str) -> None:
             await until(lambda: phase_of(second, next(iter(model.nf2.flows))) is Phase.IMPORTING)
             second.cancel("operator")
         await second.moved.wait()
-        for _ in range(20):
-            model.send(flow)
-        await model.quiet()
-        assert engine.status().unknown_packets == 0
-        assert model.nf2.flows[flow] == list(range(model.sent[flow]))
+        await assert_it_goes_on(model, engine, flow)

@@ -51,21 +51,27 @@ async def killed(
     model.switch.find_controller()
 
 
+async def die_in_the_second_of_two_moves(model: Model, journal: Journal) -> None:
+    """The first drains; of the second, between the same instances, nothing is in place yet."""
+    detector = ModelDetector(FLOWS[:10])
+    await model.load(FLOWS, 300)
+    await model.quiet()
+    async with killed(model, journal, detector) as engine:
+        first = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await first.moved.wait()
+        assert first.state is MoveState.DRAINING
+        detector.flows = tuple(FLOWS[10:])
+        model.nf2.pace_s = 5.0
+        second = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await until(lambda: second.report().flows.selected > 0)
+        await asyncio.sleep(0.1)
+    model.nf2.pace_s = 0.0
+
+
 async def test_a_move_that_comes_to_nothing_does_not_undo_the_one_before_it() -> None:
-    journal, detector = Journal(), ModelDetector(FLOWS[:10])
+    journal = Journal()
     async with Model(1) as model:
-        await model.load(FLOWS, 300)
-        await model.quiet()
-        async with killed(model, journal, detector) as engine:
-            first = await engine.begin(options(Kind.MOVE_ELEPHANT))
-            await first.moved.wait()
-            assert first.state is MoveState.DRAINING
-            detector.flows = tuple(FLOWS[10:])
-            model.nf2.pace_s = 5.0
-            second = await engine.begin(options(Kind.MOVE_ELEPHANT))
-            await until(lambda: second.report().flows.selected > 0)
-            await asyncio.sleep(0.1)
-        model.nf2.pace_s = 0.0
+        await die_in_the_second_of_two_moves(model, journal)
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
             move = await ended(engine)
             assert move is not None
@@ -200,19 +206,9 @@ async def test_a_switch_that_is_new_sends_nothing_to_a_copy() -> None:
 
 
 async def test_the_buckets_of_the_move_before_are_watched_where_a_second_one_is_undone() -> None:
-    journal, detector = Journal(), ModelDetector(FLOWS[:10])
+    journal = Journal()
     async with Model(1, instances=3) as model:
-        await model.load(FLOWS, 300)
-        await model.quiet()
-        async with killed(model, journal, detector) as engine:
-            first = await engine.begin(options(Kind.MOVE_ELEPHANT))
-            await first.moved.wait()
-            detector.flows = tuple(FLOWS[10:])
-            model.nf2.pace_s = 5.0
-            second = await engine.begin(options(Kind.MOVE_ELEPHANT))
-            await until(lambda: second.report().flows.selected > 0)
-            await asyncio.sleep(0.1)
-        model.nf2.pace_s = 0.0
+        await die_in_the_second_of_two_moves(model, journal)
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
             undone = await ended(engine)
             assert undone is not None
