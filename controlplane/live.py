@@ -13,7 +13,7 @@ from statistics import median
 from controlplane.config import Config, InstanceConfig
 from controlplane.detection.choice import Choice, DetectionError
 from controlplane.detection.filter_api import ElephantDetector
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import FlowTable
 from controlplane.detection.learner import Learner
 from controlplane.detection.monitor import Counters, FlowMonitor
 from controlplane.detection.nf_monitor import NfMonitor
@@ -168,7 +168,7 @@ class LiveController:
         """The active flows, largest first. Raises ControllerError."""
         with _told():
             snapshot = await self._monitor.read()
-        flows = self._views(snapshot.flows.largest_first())
+        flows = self._views(snapshot.flows.take(snapshot.flows.largest_first()))
         return FlowsView(flows=flows, overflow=snapshot.overflow)
 
     async def elephants(self, choice: Choice, instance: str | None) -> ElephantsView:

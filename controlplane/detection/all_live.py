@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import Loads, Rows
 
 
-def all_live(table: FlowTable) -> FlowTable:
-    """The live flows, largest first."""
-    return table.live().largest_first()
+def all_live(flows: Loads) -> Rows:
+    """The rows of the live flows, largest first."""
+    return flows.largest_first(~flows.ended)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from controlplane.detection.choice import LEARNT, Choice, DetectionError, Edm, Settings
-from controlplane.detection.fit import FlowTable
-from controlplane.detection.monitor import FlowMonitor, FlowSource
+from controlplane.detection.flows import FlowTable, Loads, Rows
+from controlplane.detection.monitor import Chosen, FlowMonitor, FlowSource
 from controlplane.detection.rates import rates
 from controlplane.detection.recorder import FlowRecorder
 from controlplane.detection.registry import Rule, make_rule
@@ -109,23 +109,44 @@ class ElephantDetector:
         DetectionError.
         """
         rule = rule or await self.rule()
-        seen = await self.look(instance, rates_wanted=rule.needs_rates, edm=rule.choice.edm)
-        flows = seen.flows
+        choosing_s = 0.0
+
+        def select(flows: Loads, bytes_per_s: npt.NDArray[np.float64] | None = None) -> Rows:
+            nonlocal choosing_s
+            begin_s = time.perf_counter()
+            rows = rule.select(flows, np.zeros(len(flows)) if bytes_per_s is None else bytes_per_s)
+            choosing_s += time.perf_counter() - begin_s
+            return rows
+
         begin_s = time.perf_counter()
-        elephants = rule.select(flows, seen.bytes_per_s)
-        live = flows.live()
+        if rule.needs_rates:
+            seen = await self.look(instance, rates_wanted=True, edm=rule.choice.edm)
+            elephants = seen.flows.take(select(seen.flows, seen.bytes_per_s))
+            chosen = Chosen(elephants, seen.flows, seen.overflow, seen.nf_cpu_s)
+        else:
+            chosen = await self._source(rule.choice.edm).choose(instance, select)
+        read_s = time.perf_counter() - begin_s - choosing_s
+        elephants = chosen.flows.take(chosen.flows.largest_first())
+        live = ~chosen.among.ended
         return Filter(
             flows=set_filter(elephants),
             elephants=elephants,
             choice=rule.choice,
-            active_flows=len(flows),
-            live_flows=len(live),
-            live_bytes=int(live.bytes.sum()),
-            overflow=seen.overflow,
-            read_s=seen.read_s,
-            nf_cpu_s=seen.nf_cpu_s,
-            choose_s=time.perf_counter() - begin_s,
+            active_flows=len(chosen.among),
+            live_flows=int(live.sum()),
+            live_bytes=int(chosen.among.bytes[live].sum()),
+            overflow=chosen.overflow,
+            read_s=read_s,
+            nf_cpu_s=chosen.nf_cpu_s,
+            choose_s=choosing_s,
         )
+
+    def _source(self, edm: Edm | None) -> FlowSource:
+        """Who counts the bytes. Raises DetectionError."""
+        edm = edm or self._settings.edm
+        if edm not in self._sources:
+            raise DetectionError("there are no instances that could be asked for their flows")
+        return self._sources[edm]
 
     async def look(
         self, instance: int | None, *, rates_wanted: bool, edm: Edm | None = None
@@ -134,10 +155,7 @@ class ElephantDetector:
 
         Raises SwitchError, SouthboundError and DetectionError.
         """
-        edm = edm or self._settings.edm
-        if edm not in self._sources:
-            raise DetectionError("there are no instances that could be asked for their flows")
-        source = self._sources[edm]
+        source = self._source(edm)
         begin_s = time.perf_counter()
         earlier = None
         if rates_wanted:

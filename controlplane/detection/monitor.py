@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controlplane.detection.clock import SwitchClock
-from controlplane.detection.fit import REGISTERS, FlowTable, decode, newest_us
+from controlplane.detection.fit import LOADS, REGISTERS, active, decode, named, newest_us
+from controlplane.detection.flows import FlowTable, Loads, Rows
 from controlplane.registers.reader import Cells, RegisterReader
 from controlplane.switch.session import CounterValue
 
@@ -44,6 +45,18 @@ class Snapshot:
     """Time of the instances' processors that it took; none where they were not asked."""
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Some of the active flows, and those among which they were chosen."""
+
+    flows: FlowTable
+    among: Loads
+    overflow: int
+    """As in `Snapshot`."""
+    nf_cpu_s: float | None = None
+    """As in `Snapshot`."""
+
+
 class FlowSource(Protocol):
     """Who counts the bytes of flows."""
 
@@ -54,6 +67,10 @@ class FlowSource(Protocol):
 
     async def read(self, instance: int | None = None) -> Snapshot:
         """The active flows of an instance, or of all. Raises SwitchError or SouthboundError."""
+        ...
+
+    async def choose(self, instance: int | None, select: Callable[[Loads], Rows]) -> Chosen:
+        """Those of them that `select` takes. Raises SwitchError or SouthboundError."""
         ...
 
 
@@ -85,19 +102,38 @@ class FlowMonitor:
         snapshot = await self._read(self._window_us)
         if instance is None:
             return snapshot
-        return replace(snapshot, flows=snapshot.flows.at(instance))
+        flows = snapshot.flows
+        return replace(snapshot, flows=flows.take(flows.at(instance)))
 
     async def read_all(self) -> Snapshot:
         """All that the table says, also of flows that are not active. Raises SwitchError."""
         return await self._read(_ALWAYS_US)
 
+    async def choose(self, instance: int | None, select: Callable[[Loads], Rows]) -> Chosen:
+        """Those of the active flows that `select` takes. Raises SwitchError.
+
+        Only their names are read, so this is faster than to read all.
+        """
+        (cells, now_us), overflow = await asyncio.gather(
+            self._read_cells(LOADS), self._read_overflow()
+        )
+        flows = active(cells, now_us, self._window_us)
+        if instance is not None:
+            flows = flows.take(flows.loads.at(instance))
+        chosen = flows.take(select(flows.loads))
+        names = named(chosen, await self._reader.read_cells(chosen.cells()))
+        return Chosen(names, flows.loads, overflow)
+
     async def _read(self, window_us: int) -> Snapshot:
         begin_s = self._clock()
-        (cells, now_us), counter = await asyncio.gather(
-            self._read_cells(), self._counters.read_counter(_OVERFLOW)
+        (cells, now_us), overflow = await asyncio.gather(
+            self._read_cells(REGISTERS), self._read_overflow()
         )
         flows = decode(cells, now_us, window_us)
-        overflow = sum(cell.packets for cell in counter)
+        return Snapshot(flows, now_us, overflow, self._clock() - begin_s)
+
+    async def _read_overflow(self) -> int:
+        overflow = sum(cell.packets for cell in await self._counters.read_counter(_OVERFLOW))
         if self._overflow is not None and overflow > self._overflow:
             logger.warning(
                 "%d packets found no room in the flow information table since it was last read:"
@@ -105,21 +141,21 @@ class FlowMonitor:
                 overflow - self._overflow,
             )
         self._overflow = overflow
-        return Snapshot(flows, now_us, overflow, self._clock() - begin_s)
+        return overflow
 
-    async def _read_cells(self) -> tuple[dict[str, Cells], int]:
-        """The table's cells, and what the switch's clock shows.
+    async def _read_cells(self, names: Sequence[str]) -> tuple[dict[str, Cells], int]:
+        """Whole registers of the table, and what the switch's clock shows.
 
         When the newest packet is older than the window, a second look tells whether packets
         have ceased or are late.
         """
-        cells = await self._reader.read(REGISTERS)
+        cells = await self._reader.read(names)
         newest = newest_us(cells)
         now_us = self._switch_clock.observe(newest, self._clock() * 1e6)
         if now_us - newest <= self._window_us:
             return cells, now_us
         await asyncio.sleep(_SECOND_LOOK_S)
-        again = await self._reader.read(REGISTERS)
+        again = await self._reader.read(names)
         if newest_us(again) == newest:
             return cells, now_us
         return again, self._switch_clock.restart(newest_us(again), self._clock() * 1e6)

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from controlplane.detection.fit import FlowTable
-from controlplane.detection.monitor import Snapshot
+from controlplane.detection.flows import FlowTable, Loads, Rows
+from controlplane.detection.monitor import Chosen, Snapshot
 from nf.southbound.client import FlowListing, FlowSummary
 
 
@@ -69,6 +69,12 @@ class NfMonitor:
             read_s=now_s - begin_s,
             nf_cpu_s=sum(listing.cpu_s for listing in listings),
         )
+
+    async def choose(self, instance: int | None, select: Callable[[Loads], Rows]) -> Chosen:
+        """Those of the active flows that `select` takes. Raises SouthboundError."""
+        seen = await self.read(instance)
+        flows = seen.flows
+        return Chosen(flows.take(select(flows)), flows, seen.overflow, seen.nf_cpu_s)
 
 
 def _table(flows: list[tuple[int, FlowSummary]]) -> FlowTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import FlowTable
 
 
 def rates(earlier: FlowTable, later: FlowTable, between_s: float) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from controlplane.detection.fit import FlowTable, Integers
+from controlplane.detection.flows import Integers, Loads
 from controlplane.sizes.distribution import SizeDistribution, SizesError
 from controlplane.sizes.estimate import estimate
 
@@ -30,7 +30,7 @@ class FlowRecorder:
         self._live = np.zeros(0, np.int64)
         self._seen_until_us: int | None = None
 
-    def observe(self, flows: FlowTable, now_us: int) -> None:
+    def observe(self, flows: Loads, now_us: int) -> None:
         """Takes all that the table says at a time of the switch, idle slots included."""
         over_us = now_us - flows.idle_us + self._window_us
         is_over = over_us < now_us

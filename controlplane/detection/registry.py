@@ -12,7 +12,7 @@ import numpy.typing as npt
 from controlplane.detection.all_live import all_live
 from controlplane.detection.bayes import likely
 from controlplane.detection.choice import Choice, DetectionError, DetectorName, Settings
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import Loads, Rows
 from controlplane.detection.proportion import proportion
 from controlplane.detection.size import at_least
 from controlplane.detection.survival import surviving
@@ -21,8 +21,8 @@ from controlplane.sizes.distribution import SizeDistribution
 FindSizes: TypeAlias = Callable[[str], SizeDistribution]
 """A distribution by its name. Raises SizesError."""
 
-Select: TypeAlias = Callable[[FlowTable, npt.NDArray[np.float64]], FlowTable]
-"""The flows to be moved, largest first, of a table and the rate of each row in bytes a second."""
+Select: TypeAlias = Callable[[Loads, npt.NDArray[np.float64]], Rows]
+"""The rows to be moved, largest first, of a table and the rate of each row in bytes a second."""
 
 
 @dataclass(frozen=True)

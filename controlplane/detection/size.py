@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import Loads, Rows
 
 
-def at_least(table: FlowTable, size: float) -> FlowTable:
-    """The live flows that have `size` bytes, largest first."""
-    return table.take(~table.ended & (table.bytes >= size)).largest_first()
+def at_least(flows: Loads, size: float) -> Rows:
+    """The rows of the live flows that have `size` bytes, largest first."""
+    return flows.largest_first(~flows.ended & (flows.bytes >= size))

@@ -10,22 +10,22 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import Loads, Rows
 from controlplane.sizes.distribution import SizeDistribution
 
 
 def surviving(
-    table: FlowTable,
+    flows: Loads,
     rates: npt.NDArray[np.float64],
     move_s: float,
     theta: float,
     sizes: SizeDistribution,
-) -> FlowTable:
-    """The live flows that last `move_s` with a chance of at least `theta`, largest first.
+) -> Rows:
+    """The rows of the live flows that last `move_s` with a chance of `theta`, largest first.
 
     `rates` are bytes a second, one a row. A flow that stands still lasts; so does one that is
     larger than any the distribution knows.
     """
-    later = table.bytes + rates * move_s
-    chance = sizes.share_left(later, table.bytes, unheard_of=1.0)
-    return table.take(~table.ended & (chance >= theta)).largest_first()
+    later = flows.bytes + rates * move_s
+    chance = sizes.share_left(later, flows.bytes, unheard_of=1.0)
+    return flows.largest_first(~flows.ended & (chance >= theta))

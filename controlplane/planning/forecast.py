@@ -75,11 +75,11 @@ class _Tally:
     rows: list[tuple[float, ...]] = field(default_factory=list[tuple[float, ...]])
 
     def add(self, draw: Draw, chosen: _Rows, costs: MoveCosts) -> None:
-        moved = np.zeros(len(draw.table), np.bool_)
+        moved = np.zeros(len(draw.flows), np.bool_)
         moved[chosen] = True
-        live = ~draw.table.ended
+        live = ~draw.flows.ended
         left = live & ~moved
-        sent = draw.table.bytes
+        sent = draw.flows.bytes
         share = float(sent[moved & live].sum() / max(sent[live].sum(), 1))
         downtime_ms = costs.downtime_ms(len(chosen))
         last_ms = float(draw.left_s[left].max(initial=0)) * 1e3
@@ -120,15 +120,15 @@ def plan(
     tallies = [
         _Tally(NOTHING, None, lambda draw: np.zeros(0, np.intp)),
         *(_Tally(c.described(), c, _chooser(c, population, costs, some)) for c in choices),
-        _Tally(EVERYTHING, None, lambda draw: np.arange(len(draw.table))),
+        _Tally(EVERYTHING, None, lambda draw: np.arange(len(draw.flows))),
     ]
     active = live = 0
     chosen: list[_Rows] = []
     last: Draw | None = None
     for draw in population.draws(np.random.default_rng(seed), draws):
-        active += len(draw.table)
-        live += int((~draw.table.ended).sum())
-        if last is None or draw.table is not last.table:
+        active += len(draw.flows)
+        live += int((~draw.flows.ended).sum())
+        if last is None or draw.flows is not last.flows:
             chosen = [tally.choose(draw) for tally in tallies]
         last = draw
         for tally, rows in zip(tallies, chosen, strict=True):
@@ -152,7 +152,7 @@ def _chooser(
 
     def rule(move_s: float) -> _Choose:
         select = make_rule(choice, Settings(), lambda _: population.sizes, move_s).select
-        return lambda draw: select(draw.table, draw.rates).low_address.astype(np.intp)
+        return lambda draw: select(draw.flows, draw.rates)
 
     if choice.detector is not DetectorName.SURVIVAL:
         return rule(0.0)

@@ -20,14 +20,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import Loads
 from controlplane.sizes.distribution import SizeDistribution
 
 WINDOW_S = 0.1
 """Activity window of the paper's switch: a flow counts as active for so long after its end."""
 
 _LEAST_FRAME = 64  # bytes; an active flow has sent one within the window
-_SERVER = 1  # address and ports do not matter, but each flow has a name
+_INSTANCE = 1  # does not matter
 
 _Numbers = npt.NDArray[np.float64]
 
@@ -36,8 +36,8 @@ _Numbers = npt.NDArray[np.float64]
 class Draw:
     """One way how it may be."""
 
-    table: FlowTable
-    """The active flows; `low_address` is the number of the row."""
+    flows: Loads
+    """The active ones."""
     rates: _Numbers
     """Bytes a second, one a row."""
     left_s: _Numbers
@@ -83,8 +83,8 @@ class Steady:
             over = np.ceil(self.sizes.quantile(random.random(random.poisson(ending))))
             left = np.concatenate((np.maximum(whole - sent, 0), np.zeros(len(over))))
             ended = np.arange(len(left)) >= self.live_flows
-            table = _table(np.concatenate((sent, over)).astype(np.int64), ended)
-            yield Draw(table, np.where(ended, 0.0, rate), left / rate)
+            flows = _loads(np.concatenate((sent, over)).astype(np.int64), ended)
+            yield Draw(flows, np.where(ended, 0.0, rate), left / rate)
 
     def _met(self, shares: _Numbers) -> _Numbers:
         """Sizes below which so many of the flows under way are: those by share of the bytes."""
@@ -122,25 +122,19 @@ class Observed:
         A flow that is larger already than any of the distribution is taken to have as much
         before it as behind it.
         """
-        table = _table(self.sent, self.ended)
+        flows = _loads(self.sent, self.ended)
         rates = np.maximum(self.bytes_per_s, _LEAST_FRAME / self.window_s)
         beyond = self.sizes.share_beyond(self.sent)
         for _ in range(count):
-            shares = 1 - beyond * random.random(len(table))
+            shares = 1 - beyond * random.random(len(flows))
             left = np.maximum(self.sizes.quantile(shares) - self.sent, 0)
             left = np.where(beyond > 0, left, self.sent)
-            yield Draw(table, rates, np.where(self.ended, 0.0, left / rates))
+            yield Draw(flows, rates, np.where(self.ended, 0.0, left / rates))
 
 
-def _table(sent: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_]) -> FlowTable:
-    same = np.full(len(sent), _SERVER)
-    return FlowTable(
-        low_address=np.arange(len(sent)),
-        high_address=same,
-        low_port=same,
-        high_port=same,
-        protocol=same,
-        instance=same,
+def _loads(sent: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_]) -> Loads:
+    return Loads(
+        instance=np.full(len(sent), _INSTANCE),
         bytes=sent,
         idle_us=np.zeros(len(sent), np.int64),
         ended=ended,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # the command line needs no P4Runtime
 
 Cells: TypeAlias = npt.NDArray[np.uint64]
 """The cells of a register, by index."""
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+"""Of cells of a register; none comes twice."""
 
 
 class RegisterNames(Protocol):
@@ -31,6 +34,13 @@ class RegisterReader(Protocol):
 
         A name is the end of the full one, such as `way_0.fit_seen`. A register is not read
         in one instant: packets go on to change it meanwhile.
+        """
+        ...
+
+    async def read_cells(self, wanted: Mapping[str, Indices]) -> dict[str, Cells]:
+        """These cells of these registers, by name, each register's in the order asked for.
+
+        Registers are read in that of `wanted`.
         """
         ...
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finsy.proto import p4i
 from thriftpy2.parser import load_fp
 from thriftpy2.protocol import TCyBinaryProtocol, TMultiplexedProtocol
 from thriftpy2.protocol.cybin.cybin import ProtocolError
@@ -21,13 +22,15 @@ from thriftpy2.thrift import TClient, TException
 from thriftpy2.transport import TSocket
 from thriftpy2.transport.buffered import TCyBufferedTransport
 
-from controlplane.registers.reader import Cells, RegisterNames
+from controlplane.registers.reader import Cells, Indices, RegisterNames
 from controlplane.switch.errors import SwitchError
 
 _IDL = Path(__file__).with_name("bmv2.thrift")
 _SERVICE = "standard"
 _CONTEXT = 0
 _TIMEOUT_MS = 10_000
+_FEW = 16
+"""Cells of a register that take less time one by one than the whole of it."""
 
 
 class ThriftRegisters:
@@ -52,13 +55,11 @@ class ThriftRegisters:
 
     async def read(self, names: Sequence[str]) -> dict[str, Cells]:
         """All cells of these registers, by name. Raises SwitchError."""
-        registers = {name: self._program.register(name) for name in names}
-        full_names = {name: info.preamble.name for name, info in registers.items()}
-        cells = await asyncio.to_thread(self._read_all, full_names)
-        for name, info in registers.items():
-            if len(cells[name]) != info.size:
-                raise SwitchError(f"registers: {name} has {len(cells[name])} cells")
-        return cells
+        return await asyncio.to_thread(self._read, dict.fromkeys(names))
+
+    async def read_cells(self, wanted: Mapping[str, Indices]) -> dict[str, Cells]:
+        """These cells of these registers, by name. Raises SwitchError."""
+        return await asyncio.to_thread(self._read, wanted)
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -72,14 +73,13 @@ class ThriftRegisters:
         with self._using, self._translated():
             self._connected()
 
-    def _read_all(self, full_names: dict[str, str]) -> dict[str, Cells]:
+    def _read(self, wanted: Mapping[str, Indices | None]) -> dict[str, Cells]:
+        """The cells that are wanted, register by register; none: all."""
+        registers = {name: self._program.register(name) for name in wanted}
         with self._using, self._translated():
             client = self._connected()
             return {
-                name: np.array(client.bm_register_read_all(_CONTEXT, full_name), np.int64).view(
-                    np.uint64
-                )
-                for name, full_name in full_names.items()
+                name: _values(client, registers[name], indices) for name, indices in wanted.items()
             }
 
     @contextmanager
@@ -108,3 +108,14 @@ class ThriftRegisters:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+
+
+def _values(client: Any, register: p4i.Register, indices: Indices | None) -> Cells:
+    name = register.preamble.name
+    if indices is not None and len(indices) <= _FEW:
+        few = [client.bm_register_read(_CONTEXT, name, index) for index in indices.tolist()]
+        return np.array(few, np.int64).view(np.uint64)
+    cells = np.array(client.bm_register_read_all(_CONTEXT, name), np.int64).view(np.uint64)
+    if len(cells) != register.size:
+        raise SwitchError(f"registers: {name} has {len(cells)} cells")
+    return cells if indices is None else cells[indices]

@@ -5,9 +5,12 @@
 // each of at most 63 bits (BMv2's register calls carry signed 64-bit values):
 //
 //   low    low address (32), low port (16), protocol (8)
-//   high   high address (32), high port (16), instance (8)
-//   bytes  bytes of the flow's frames, both directions (48)
+//   high   high address (32), high port (16)
+//   load   bytes of the flow's frames, both directions (48), instance (8)
 //   seen   time of the last packet in microseconds (48), end flags (8)
+//
+// Who looks for elephants reads load and seen of all slots, and low and high of
+// those that are some.
 //
 // Eviction needs no sweep: a slot whose last packet is older than the activity
 // window is free. A flow that finds both its slots taken by live flows is not
@@ -25,25 +28,25 @@ control FitWay(
     in bool write,
     in bit<32> slot,
     inout bit<56> low,
-    inout bit<56> high,
-    inout bit<48> bytes,
+    inout bit<48> high,
+    inout bit<56> load,
     inout bit<56> seen)
 {
     register<bit<56>>(FIT_SLOTS) fit_low;
-    register<bit<56>>(FIT_SLOTS) fit_high;
-    register<bit<48>>(FIT_SLOTS) fit_bytes;
+    register<bit<48>>(FIT_SLOTS) fit_high;
+    register<bit<56>>(FIT_SLOTS) fit_load;
     register<bit<56>>(FIT_SLOTS) fit_seen;
 
     apply {
         if (write) {
             fit_low.write(slot, low);
             fit_high.write(slot, high);
-            fit_bytes.write(slot, bytes);
+            fit_load.write(slot, load);
             fit_seen.write(slot, seen);
         } else {
             fit_low.read(low, slot);
             fit_high.read(high, slot);
-            fit_bytes.read(bytes, slot);
+            fit_load.read(load, slot);
             fit_seen.read(seen, slot);
         }
     }
@@ -64,31 +67,32 @@ control FlowInformationTable(
     bit<56> low;
     bit<56> low_0;
     bit<56> low_1;
-    bit<56> high;
-    bit<56> high_0;
-    bit<56> high_1;
-    bit<48> bytes;
-    bit<48> bytes_0;
-    bit<48> bytes_1;
+    bit<48> high;
+    bit<48> high_0;
+    bit<48> high_1;
+    bit<56> load;
+    bit<56> load_0;
+    bit<56> load_1;
     bit<56> seen;
     bit<56> seen_0;
     bit<56> seen_1;
+    bit<48> bytes;
     bit<8> ends;
 
     apply {
         bit<32> slot_0 = flow.hash & (FIT_SLOTS - 1);
         bit<32> slot_1 = (bit<32>)flow.alternate & (FIT_SLOTS - 1);
         low = flow.key.low_address ++ flow.key.low_port ++ flow.key.protocol;
-        high = flow.key.high_address ++ flow.key.high_port ++ instance;
-        low_0 = 0; high_0 = 0; bytes_0 = 0; seen_0 = 0;
-        low_1 = 0; high_1 = 0; bytes_1 = 0; seen_1 = 0;
-        way_0.apply(false, slot_0, low_0, high_0, bytes_0, seen_0);
-        way_1.apply(false, slot_1, low_1, high_1, bytes_1, seen_1);
+        high = flow.key.high_address ++ flow.key.high_port;
+        low_0 = 0; high_0 = 0; load_0 = 0; seen_0 = 0;
+        low_1 = 0; high_1 = 0; load_1 = 0; seen_1 = 0;
+        way_0.apply(false, slot_0, low_0, high_0, load_0, seen_0);
+        way_1.apply(false, slot_1, low_1, high_1, load_1, seen_1);
 
         bool live_0 = seen_0 != 0 && now - seen_0[55:8] <= window;
         bool live_1 = seen_1 != 0 && now - seen_1[55:8] <= window;
-        bool match_0 = live_0 && low_0 == low && high_0[55:8] == high[55:8];
-        bool match_1 = live_1 && low_1 == low && high_1[55:8] == high[55:8];
+        bool match_0 = live_0 && low_0 == low && high_0 == high;
+        bool match_1 = live_1 && low_1 == low && high_1 == high;
 
         bool known = match_0 || match_1;
         bool recorded = known || !live_0 || !live_1;
@@ -99,13 +103,13 @@ control FlowInformationTable(
         ends = 0;
         instance_t at = NO_INSTANCE;
         if (match_0) {
-            bytes = bytes_0;
+            bytes = load_0[55:8];
             ends = seen_0[7:0];
-            at = high_0[7:0];
+            at = load_0[7:0];
         } else if (match_1) {
-            bytes = bytes_1;
+            bytes = load_1[55:8];
             ends = seen_1[7:0];
-            at = high_1[7:0];
+            at = load_1[7:0];
         }
 
         if (hdr.tcp.isValid()) {
@@ -121,17 +125,18 @@ control FlowInformationTable(
             }
         }
         bytes = bytes + (bit<48>)packet_length;
-        seen = now ++ ends;
-        if (instance == NO_INSTANCE) {
-            high = high[55:8] ++ at;
+        if (instance != NO_INSTANCE) {
+            at = instance;
         }
+        load = bytes ++ at;
+        seen = now ++ ends;
 
         if (!recorded) {
             fit_overflow.count(0);
         } else if (in_way_1) {
-            way_1.apply(true, slot_1, low, high, bytes, seen);
+            way_1.apply(true, slot_1, low, high, load, seen);
         } else {
-            way_0.apply(true, slot_0, low, high, bytes, seen);
+            way_0.apply(true, slot_0, low, high, load, seen);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -55,18 +55,24 @@ def active(packets: Iterable[Packet], window_us: int) -> dict[FiveTuple, Known]:
     return {flow: known for flow, known in flows.items() if now_us - known.time_us <= window_us}
 
 
-def elephants(
-    flows: dict[FiveTuple, Known], instance: int | None, rho: Fraction
-) -> list[FiveTuple]:
-    """The largest live flows that together reach the share `rho` of their bytes."""
+def check_elephants(
+    found: Sequence[FiveTuple],
+    flows: dict[FiveTuple, Known],
+    instance: int | None,
+    rho: Fraction,
+) -> None:
+    """What was found are the largest live flows that together reach the share `rho`.
+
+    Of equal flows, any.
+    """
     sizes = {
         flow: known.size
         for flow, known in flows.items()
         if not known.ended and instance in (None, known.instance)
     }
-    selected: list[FiveTuple] = []
-    for flow in sorted(sizes, key=lambda flow: (-sizes[flow], flow)):
-        if sum(sizes[each] for each in selected) >= rho * sum(sizes.values()):
-            break
-        selected.append(flow)
-    return selected
+    largest = sorted(sizes.values(), reverse=True)
+    count = 0
+    while sum(largest[:count]) < rho * sum(largest):
+        count += 1
+    assert len(set(found)) == count
+    assert [sizes[flow] for flow in found] == largest[:count]

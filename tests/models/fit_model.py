@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from controlplane.p4_constants import (
     FIT_END_RST,
     FIT_SLOTS,
 )
-from controlplane.registers.reader import Cells
+from controlplane.registers.reader import Cells, Indices
 from controlplane.switch.session import CounterValue
 from nf.southbound.flow import FiveTuple
 
@@ -65,7 +65,7 @@ class FitModel:
         self._cells = {
             f"way_{way}.fit_{cell}": [0] * slots
             for way in range(2)
-            for cell in ("low", "high", "bytes", "seen")
+            for cell in ("low", "high", "load", "seen")
         }
 
     def count(self, packet: Packet) -> bool:
@@ -93,8 +93,8 @@ class FitModel:
                 ends |= FIT_END_LOW_FIN if packet.from_low else FIT_END_HIGH_FIN
         cells = {
             "low": low,
-            "high": high << 8 | (packet.instance or instance),
-            "bytes": size + packet.size,
+            "high": high,
+            "load": (size + packet.size) << 8 | (packet.instance or instance),
             "seen": now << 8 | ends,
         }
         for cell, value in cells.items():
@@ -102,11 +102,11 @@ class FitModel:
         return True
 
     def _slot(self, way: int, slot: int) -> tuple[int, int, int, int, int]:
-        """Low, high without instance, instance, bytes, seen."""
-        low, high, size, seen = (
-            self._cells[f"way_{way}.fit_{cell}"][slot] for cell in ("low", "high", "bytes", "seen")
+        """Low, high, instance, bytes, seen."""
+        low, high, load, seen = (
+            self._cells[f"way_{way}.fit_{cell}"][slot] for cell in ("low", "high", "load", "seen")
         )
-        return low, high >> 8, high & 0xFF, size, seen
+        return low, high, load & 0xFF, load >> 8, seen
 
     # --- as the controller sees it ------------------------------------------------------
 
@@ -117,6 +117,10 @@ class FitModel:
     async def read(self, names: Sequence[str]) -> dict[str, Cells]:
         """As a RegisterReader."""
         return {name: np.array(self._cells[name], np.uint64) for name in names}
+
+    async def read_cells(self, wanted: Mapping[str, Indices]) -> dict[str, Cells]:
+        """As a RegisterReader."""
+        return {name: self.cells()[name][at] for name, at in wanted.items()}
 
     async def close(self) -> None:
         """As a RegisterReader."""

@@ -20,7 +20,7 @@ from nf.southbound.flow import FiveTuple
 
 WAYS = ("way_0", "way_1")
 REGISTERS = [
-    f"{way}.{cell}" for way in WAYS for cell in ("fit_low", "fit_high", "fit_bytes", "fit_seen")
+    f"{way}.{cell}" for way in WAYS for cell in ("fit_low", "fit_high", "fit_load", "fit_seen")
 ]
 AFFINITY = ["affinity_0", "affinity_1", "affinity_2"]
 
@@ -42,15 +42,13 @@ def decode(cells: Mapping[str, npt.NDArray[np.uint64]]) -> dict[FiveTuple, Slot]
     flows: dict[FiveTuple, Slot] = {}
     for way, name in enumerate(WAYS):
         columns = [
-            cells[f"{name}.{cell}"] for cell in ("fit_low", "fit_high", "fit_bytes", "fit_seen")
+            cells[f"{name}.{cell}"] for cell in ("fit_low", "fit_high", "fit_load", "fit_seen")
         ]
         for slot in np.flatnonzero(columns[3]):
-            low, high, count, seen = (int(column[slot]) for column in columns)
-            flow = FiveTuple(
-                low >> 24, high >> 24, low >> 8 & 0xFFFF, high >> 8 & 0xFFFF, low & 0xFF
-            )
+            low, high, load, seen = (int(column[slot]) for column in columns)
+            flow = FiveTuple(low >> 24, high >> 16, low >> 8 & 0xFFFF, high & 0xFFFF, low & 0xFF)
             assert slot == slots_of(flow)[way]
-            found = Slot(way, high & 0xFF, count, seen & 0xFF, seen >> 8)
+            found = Slot(way, load & 0xFF, load >> 8, seen & 0xFF, seen >> 8)
             flows[flow] = max(flows.get(flow, found), found, key=lambda each: each.seen_us)
     return flows
 

@@ -23,6 +23,7 @@ from bmv2.embedded.p4runtime.packet_in import PacketInPump
 from bmv2.embedded.p4runtime.pipeline import Pipeline
 from bmv2.embedded.p4runtime.pipeline_config import Loader, PipelineConfigs
 from bmv2.embedded.p4runtime.port_pump import PortPump
+from bmv2.embedded.p4runtime.read_messages import ReadMessages
 from bmv2.embedded.p4runtime.stream import StreamContext, Streams
 
 API_VERSION = "1.4.1"
@@ -119,7 +120,7 @@ class P4RuntimeService:
     async def read(self, request: p4r.ReadRequest, context: _Context) -> None:
         """Read. Every query is tried; all of them see the same state."""
         results: Results = []
-        responses: list[p4r.ReadResponse | bytes] = []
+        messages = ReadMessages()
         async with self._state:
             try:
                 self._arbitration.check_device(request.device_id)
@@ -130,13 +131,13 @@ class P4RuntimeService:
             for query in request.entities:
                 try:
                     for response in entities.read(query):
-                        responses.append(response)
-                        await asyncio.sleep(0)  # packets must not wait for a large table
+                        if messages.add(response):
+                            await asyncio.sleep(0)  # packets must not wait for a large table
                     results.append(None)
                 except P4RuntimeError as error:
                     results.append(error)
-        for response in responses:
-            await context.write(response)
+        for message in messages.serialised():
+            await context.write(message)
         await _abort_if_any(context, results, "queries")
 
     async def stream_channel(self, _: object, context: StreamContext) -> None:

@@ -23,7 +23,8 @@ from thriftpy2.transport import TBufferedTransportFactory, TServerSocket
 
 from controlplane import registers
 from controlplane.config import SwitchConfig
-from controlplane.detection.fit import REGISTERS
+from controlplane.detection.fit import NAMES, REGISTERS
+from controlplane.p4_constants import FIT_SLOTS
 from controlplane.registers.choose import open_reader
 from controlplane.registers.p4runtime import P4RuntimeRegisters
 from controlplane.registers.reader import RegisterReader
@@ -77,6 +78,9 @@ class BulkReads:
             raise self._idl.InvalidRegisterOperation(code=1)
         return self._cells[register_name]
 
+    def bm_register_read(self, context: int, register_name: str, index: int) -> int:
+        return self.bm_register_read_all(context, register_name)[index]
+
 
 @contextmanager
 def thrift_server(model: FitModel) -> Generator[str]:
@@ -113,6 +117,14 @@ async def check(reader: RegisterReader, model: FitModel) -> None:
         for name, values in model.cells().items():
             assert found[name].dtype == np.uint64
             assert (found[name] == values).all()
+    random = np.random.default_rng(5)
+    for count in (0, 1, 16, 17, 64, 65, FIT_SLOTS):
+        wanted = {name: random.permutation(FIT_SLOTS)[:count] for name in NAMES}
+        some = await reader.read_cells(wanted)
+        assert list(some) == list(NAMES)
+        for name, at in wanted.items():
+            assert some[name].dtype == np.uint64
+            assert (some[name] == model.cells()[name][at]).all()
 
 
 async def test_p4runtime(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_an_instance_without_flows() -> None:
     snapshot = await NfMonitor({1: Instance()}, WINDOW_US).read()
     assert len(snapshot.flows) == 0
     assert snapshot.flows.ended.dtype == np.bool_
-    assert snapshot.flows.live().five_tuples() == ()
+    assert snapshot.flows.five_tuples() == ()
 
 
 async def test_one_that_is_down_is_said_where_it_is_asked() -> None:

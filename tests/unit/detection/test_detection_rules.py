@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from controlplane.detection.all_live import all_live
 from controlplane.detection.bayes import likely
 from controlplane.detection.choice import Choice, DetectionError, DetectorName, Settings
-from controlplane.detection.fit import FlowTable
+from controlplane.detection.flows import FlowTable, Rows
 from controlplane.detection.proportion import proportion
 from controlplane.detection.rates import rates
 from controlplane.detection.registry import DETECTORS, complete, make_rule
@@ -48,8 +48,12 @@ def table(
     )
 
 
-def rows(found: FlowTable) -> list[int]:
-    return found.low_address.tolist()
+def listed(found: Rows) -> list[int]:
+    return found.tolist()
+
+
+def live(flows: FlowTable) -> set[int]:
+    return set(np.flatnonzero(~flows.ended).tolist())
 
 
 # --- rule by rule -------------------------------------------------------------------
@@ -67,12 +71,12 @@ def rows(found: FlowTable) -> list[int]:
 def test_size(
     case: str, sizes: tuple[int, ...], ended: tuple[int, ...], size: float, expected: list[int]
 ) -> None:
-    assert rows(at_least(table(sizes, ended), size)) == expected, case
+    assert listed(at_least(table(sizes, ended), size)) == expected, case
 
 
 def test_all_live() -> None:
-    assert rows(all_live(table((5, 9, 7, 9), (2,)))) == [1, 3, 0]
-    assert rows(all_live(table(()))) == []
+    assert listed(all_live(table((5, 9, 7, 9), (2,)))) == [1, 3, 0]
+    assert listed(all_live(table(()))) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_all_live() -> None:
 def test_bayes(
     case: str, sizes: tuple[int, ...], ended: tuple[int, ...], size: float, expected: list[int]
 ) -> None:
-    assert rows(likely(table(sizes, ended), size, UNIFORM)) == expected, case
+    assert listed(likely(table(sizes, ended), size, UNIFORM)) == expected, case
 
 
 @pytest.mark.parametrize(
@@ -114,12 +118,12 @@ def test_survival(
     expected: list[int],
 ) -> None:
     found = surviving(table(sizes), np.array(speeds, np.float64), 2.0, theta, UNIFORM)
-    assert rows(found) == expected, case
+    assert listed(found) == expected, case
 
 
 def test_survival_leaves_what_has_ended() -> None:
     found = surviving(table((20, 20, 120), (0, 2)), np.zeros(3), 2.0, 0.5, UNIFORM)
-    assert rows(found) == [1]
+    assert listed(found) == [1]
 
 
 # --- how fast flows are ---------------------------------------------------------------
@@ -162,25 +166,27 @@ def test_none_moves_what_has_ended(flows: FlowTable, name: DetectorName, seed: i
     settings = Settings(detector=name, distribution="web-search")
     speeds = np.random.default_rng(seed).exponential(1e6, len(flows))
     found = make_rule(Choice(), settings, find_distribution, 0.1).select(flows, speeds)
-    assert not found.ended.any()
-    assert set(rows(found)) <= set(rows(flows.live()))
-    assert found.bytes.tolist() == sorted(found.bytes.tolist(), reverse=True)
-    assert len(set(rows(found))) == len(found)
+    sizes = flows.bytes[found].tolist()
+    assert set(listed(found)) <= live(flows)
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(listed(found))) == len(found)
 
 
 @given(tables, st.floats(1, 4e7), st.floats(1, 4e7))
 def test_bayes_moves_what_size_moves_and_more(flows: FlowTable, one: float, other: float) -> None:
     less, more = sorted((one, other))
-    assert set(rows(at_least(flows, less))) <= set(rows(likely(flows, less, WEB_SEARCH)))
-    assert set(rows(likely(flows, more, WEB_SEARCH))) <= set(rows(likely(flows, less, WEB_SEARCH)))
+    assert set(listed(at_least(flows, less))) <= set(listed(likely(flows, less, WEB_SEARCH)))
+    assert set(listed(likely(flows, more, WEB_SEARCH))) <= set(
+        listed(likely(flows, less, WEB_SEARCH))
+    )
 
 
 @given(tables, st.integers(1, 100), st.integers(1, 100))
 def test_a_larger_share_moves_no_less(flows: FlowTable, one: int, other: int) -> None:
     less, more = (Fraction(each, 100) for each in sorted((one, other)))
-    few, many = rows(proportion(flows, float(less))), rows(proportion(flows, float(more)))
+    few, many = listed(proportion(flows, float(less))), listed(proportion(flows, float(more)))
     assert many[: len(few)] == few
-    assert sorted(rows(proportion(flows, 1.0))) == sorted(rows(flows.live()))
+    assert sorted(listed(proportion(flows, 1.0))) == sorted(live(flows))
 
 
 @given(tables, st.floats(0.01, 1), st.floats(0, 10))
@@ -190,7 +196,7 @@ def test_a_longer_move_leaves_more_to_die_out(
     speeds = np.full(len(flows), 1e6)
     short = surviving(flows, speeds, 1.0, theta, WAN)
     long = surviving(flows, speeds, 1.0 + longer_s, theta, WAN)
-    assert set(rows(long)) <= set(rows(short))
+    assert set(listed(long)) <= set(listed(short))
 
 
 # --- what they may be given -------------------------------------------------------------

@@ -107,13 +107,13 @@ def test_what_steady_flows_have_sent_has_the_law_of_renewal_theory(
         at = cap * sizes.largest
         expected = np.trapezoid(sizes.share_beyond(grid := np.linspace(0, at, 200_001)), grid)
         expected /= sizes.mean()
-        assert float((draw.table.bytes <= at).mean()) == pytest.approx(expected, abs=0.006)
+        assert float((draw.flows.bytes <= at).mean()) == pytest.approx(expected, abs=0.006)
         assert float((left <= at).mean()) == pytest.approx(expected, abs=0.006)
 
 
 def test_no_steady_flow_has_a_size_that_there_is_not() -> None:
     (draw,) = draws(Steady(GAP, live_flows=10_000, bytes_per_s=1e9, window_s=0.0), 1)
-    whole = draw.table.bytes + draw.left_s * draw.rates
+    whole = draw.flows.bytes + draw.left_s * draw.rates
     assert not ((whole > 1001) & (whole < 8999)).any()
     assert whole.max() <= 10_001
 
@@ -121,11 +121,11 @@ def test_no_steady_flow_has_a_size_that_there_is_not() -> None:
 def test_flows_that_ended_within_the_window_are_active() -> None:
     steady = Steady(UNIFORM, live_flows=10, bytes_per_s=1e9, window_s=0.1)
     made = list(draws(steady, 50))
-    ended = np.mean([draw.table.ended.sum() for draw in made])
+    ended = np.mean([draw.flows.ended.sum() for draw in made])
     assert ended == pytest.approx(1e9 / 500_000 * 0.1, rel=0.05)
     for draw in made:
-        assert int((~draw.table.ended).sum()) == 10
-        assert not draw.left_s[draw.table.ended].any()
+        assert int((~draw.flows.ended).sum()) == 10
+        assert not draw.left_s[draw.flows.ended].any()
 
 
 def test_observed_flows_end_as_those_that_got_as_far() -> None:
