@@ -10,7 +10,7 @@ from contextlib import suppress
 from controlplane.migration.buckets import alone, owned, shared
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
-from controlplane.migration.handed_over import hand_over_rules
+from controlplane.migration.handed_over import hand_over_rules, keep_copies
 from controlplane.migration.marker import catch_up
 from controlplane.migration.peers import Bucket, Member
 from controlplane.migration.services import Services
@@ -38,13 +38,14 @@ class Drain:
         counts: ControlCounts,
         *,
         scope: Collection[int] | None = None,
+        watch: int | None = None,
         on_left: Callable[[int], None] = lambda left: None,
     ) -> None:
         """`numbers` are the buckets. `on_left` is told how many live flows are left.
 
         The previous owner is to take no new flow of the buckets while it is watched. With a
         `scope` it takes none already, of all the buckets in it: the flows that it has in those
-        that others own count as left, too.
+        that others own count as left, too. `watch` is its number in the journal, if it has one.
         """
         self.owner = owner
         self.previous = previous
@@ -58,8 +59,13 @@ class Drain:
         self._counts = counts
         self._buckets = services.buckets
         self._numbers = frozenset(numbers)
-        self._scope = frozenset(numbers if scope is None else scope)
+        self.scope = frozenset(numbers if scope is None else scope)
+        self._has_scope = scope is not None
+        self._number = watch
         self._is_closed = scope is not None
+        self._owner_is_open = scope is not None
+        if self._is_closed:
+            services.closed.rely(self, previous.id, self.scope)
         self._on_left = on_left
 
     async def run(self) -> None:
@@ -67,6 +73,14 @@ class Drain:
 
         Whoever does not answer is asked again: what it holds is not known to be gone.
         """
+        try:
+            await self._watch()
+            if self._number is not None:
+                self._services.journal.end_watch(self._number)
+        finally:
+            self._services.closed.release(self)
+
+    async def _watch(self) -> None:
         complaint = ""
         while True:
             changed = self._buckets.changed
@@ -87,31 +101,40 @@ class Drain:
     async def left_behind(self) -> frozenset[int]:
         """The buckets in which flows may be left, and that are not its own. Raises MoveError."""
         known = await self._buckets.read(self.owner.group)
-        return self._scope - owned(known, self.previous.id, self._scope)
+        return self.scope - owned(known, self.previous.id, self.scope)
 
     async def _is_over(self) -> bool:
         await self._still_shared()
-        if not (self._is_closed or self.superseded or await self._close()):
+        was_closed = self._is_closed
+        if not (was_closed or self.superseded or await self._close()):
             self._note(0)  # another watch has seen that there is none left
             return True
         if self.superseded:
             return True
-        turns = self._buckets.turns
+        if not self._owner_is_open:
+            async with self._buckets.turning:
+                await self._open_owner()
+        turns, ended = self._buckets.turns, self._services.registry.ended
         flows = await self.previous.southbound.list_flows()
         numbers = await self.left_behind()
         flows = [flow for flow in flows if flow.flow.bucket in numbers]
         self._note(sum(not flow.ended for flow in flows))
         if self.left or any(flow.ended and flow.idle_s < _LAST_ACK_S for flow in flows):
             return False
+        if was_closed:  # it may have been started anew since, and be open
+            self._is_closed = False
+            return await self._is_over()
         async with self._buckets.turning:
             await self._still_shared()
             if self.superseded:
                 return True
-            if self._buckets.turns != turns:  # flows may have begun there since it was asked
+            # Flows may have begun there since it was asked, or have been moved there.
+            if (turns, ended) != (self._buckets.turns, self._services.registry.ended):
                 return False
             known = await self._buckets.read(self.owner.group)
             owners = {number: known[number].owner for number in numbers if known[number].owner}
             await hand_over_rules(self.previous, owners, self._services, self._counts)
+            keep_copies(owners, self._services)
             if self._numbers:
                 mine = dict.fromkeys(self._numbers, Bucket(self.owner.id))
                 await self._buckets.write(self.owner.group, mine)
@@ -132,15 +155,24 @@ class Drain:
         close what another move has opened. A new flow that was on its way may have begun.
         """
         async with self._buckets.turning:
-            if not await self._still_shared():
+            if not await self._still_shared() and (self.superseded or not self._has_scope):
                 return self.superseded
-            await self._say(self.previous, no_new_state=True, numbers=self._numbers)
-            with suppress(SouthboundError):  # a move that failed may have left it closed
-                await self._say(self.owner, no_new_state=False, numbers=self._numbers)
+            await self._open_owner()
+            numbers = await self.left_behind()
+            self._services.closed.rely(self, self.previous.id, self.scope)
+            await self._say(self.previous, no_new_state=True, numbers=numbers)
         await catch_up(self.previous, self._services, self._counts)
         self._buckets.turns += 1  # until now flows of them could begin there
         self._is_closed = True
         return True
+
+    async def _open_owner(self) -> None:
+        """A move that failed may have left it closed."""
+        self._owner_is_open = False
+        await self._still_shared()
+        with suppress(SouthboundError):  # it is asked again
+            await self._say(self.owner, no_new_state=False, numbers=self._numbers)
+            self._owner_is_open = True
 
     async def _open(self, numbers: Collection[int]) -> None:
         """Behind what the previous owner was sent until now: it is no flow of its any more.
@@ -150,8 +182,11 @@ class Drain:
         try:
             await catch_up(self.previous, self._services, self._counts)
             async with self._buckets.turning:
+                self._services.closed.release(self)
+                needed = self._services.closed.relied_on(self.previous.id)
                 known = await self._buckets.read(self.owner.group)
                 numbers = [n for n in numbers if known[n].previous != self.previous.id]
+                numbers = [n for n in numbers if n not in needed]
                 await self._say(self.previous, no_new_state=False, numbers=numbers)
         except SouthboundError as error:
             logger.warning("drained, but it takes no new flows yet: %s", error)

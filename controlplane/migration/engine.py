@@ -6,15 +6,14 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from controlplane.detection.registry import Rule
 from controlplane.migration.barriers import Barriers
-from controlplane.migration.buckets import BucketKeeper, share_of, shared
+from controlplane.migration.buckets import BucketKeeper, share_of
 from controlplane.migration.counts import ControlCounts
-from controlplane.migration.drain import Drain
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
 from controlplane.migration.journal import JournalError
@@ -31,6 +30,7 @@ from controlplane.migration.peers import (
 )
 from controlplane.migration.reception import Reception
 from controlplane.migration.report import ENDED, UNDER_WAY, MoveState
+from controlplane.migration.resumed_drains import resumed_drains
 from controlplane.migration.services import Services
 from controlplane.migration.stragglers import follow_up
 from controlplane.migration.strategy import STRATEGIES, Takes
@@ -144,7 +144,10 @@ class Engine:
                 await self._left_rules.let_go(self._services.writer.rules)
                 for move in taken_over:
                     self._spawn(tasks, move.finish(), move.id)
-                await self._resume_drains(tasks, taken_over)
+                for drain in await resumed_drains(
+                    self._members.values(), taken_over, self._services, self._house_keeping
+                ):
+                    self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
                 self._tasks = tasks
                 self.ready.set()
                 try:
@@ -189,30 +192,6 @@ class Engine:
             move.take_over(each, ruled)
             moves.append(move)
         return moves
-
-    async def _resume_drains(self, tasks: asyncio.TaskGroup, taken_over: Sequence[Move]) -> None:
-        """Goes on watching the buckets that an earlier controller has turned."""
-        members = {member.id: member for member in self._members.values()}
-        for group in {member.group for member in members.values()}:
-            buckets = await self._services.buckets.read_first(group)
-            for owner, previous in {*buckets.values()}:
-                if owner not in members or previous not in members:
-                    continue
-                numbers = shared(buckets, owner, previous, buckets).difference(
-                    *(
-                        move.turned_before
-                        for move in taken_over
-                        if (move.destination.id, move.source.id) == (owner, previous)
-                    )
-                )
-                drain = Drain(
-                    members[owner],
-                    members[previous],
-                    numbers,
-                    self._services,
-                    self._house_keeping,
-                )
-                self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
 
     async def _end_moves(self) -> None:
         under_way = [move for move in self._moves.values() if move.state in UNDER_WAY]

@@ -1,4 +1,4 @@
-"""Rules that lead to an instance which has no live flow of their buckets any more."""
+"""What becomes of rules and copies when an instance has no live flow of buckets any more."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
-from controlplane.migration.peers import InstanceRule, Member, UpdateOutcome, WriteResult
+from controlplane.migration.peers import FlowRule, InstanceRule, Member, UpdateOutcome, WriteResult
 from controlplane.migration.services import Services
 from controlplane.migration.writer import RuleWriter
 from nf.southbound.flow import FiveTuple
 
+_AT_ONCE = 128
 _TURN = 1024  # rules looked at before the loop gets its turn
 
 
@@ -24,23 +25,64 @@ async def hand_over_rules(
     which goes when the connection ends or pauses. Left as it is, it would let the flow begin
     anew at an instance that is drained, or is gone.
     """
-    writer, registry = services.writer, services.registry
-    old = InstanceRule(previous.id)
-    written: list[asyncio.Future[UpdateOutcome]] = []
+    registry = services.registry
+    stranded = dict.fromkeys(registry.stranded_at(previous.id), InstanceRule(previous.id))
+    led = stranded | await _led_to(previous.id, services.writer)
+    rules = {
+        flow: InstanceRule(owners[flow.bucket]) if rule == InstanceRule(previous.id) else rule
+        for flow, rule in led.items()
+        if flow.bucket in owners and flow not in registry
+    }
+    flows = [*rules]
+    for first in range(0, len(flows), _AT_ONCE):  # what others have to write goes in between
+        some = flows[first : first + _AT_ONCE]
+        outcomes = await asyncio.gather(
+            *(_put(services.writer, flow, rules[flow], counts) for flow in some)
+        )
+        for outcome in outcomes:
+            if outcome.result is not WriteResult.WRITTEN:
+                raise MoveError(f"a rule still leads to {previous.name}: {outcome.reason}")
+    let_go = [flow for flow in rules if registry.is_stranded(flow)]
+    if let_go:
+        came = await services.barriers.wait(counts)
+        for flow in let_go:
+            registry.forget(flow, stray=not came)
+
+
+def keep_copies(owners: Mapping[int, int], services: Services) -> None:
+    """What an instance has of flows in its own buckets is no copy, when no other has any of them.
+
+    `owners` has the instance of each bucket of which that is so. A flow may have begun anew
+    where a copy of its state was left.
+    """
+    journal, writer, registry = services.journal, services.writer, services.registry
+    for instance in {*owners.values()}:
+        rules = (None, InstanceRule(instance))
+        flows = [
+            flow
+            for flow in journal.copies_at(instance)
+            if owners.get(flow.bucket) == instance
+            and writer.rules.get(flow) in rules
+            and flow not in registry
+        ]
+        journal.forget_copies(instance, flows)
+
+
+async def _led_to(instance: int, writer: RuleWriter) -> dict[FiveTuple, FlowRule]:
+    """The rules, as far as is known, of flows that the switch leads to an instance, or may."""
+    old = InstanceRule(instance)
+    found: dict[FiveTuple, FlowRule] = {}
     for number, flow in enumerate(tuple(writer.rules)):
-        if writer.rules.get(flow) == old and flow not in registry:
-            owner = owners.get(flow.bucket)
-            if owner is not None:
-                written.append(_put(writer, flow, InstanceRule(owner), counts))
+        rule = writer.rules.get(flow)
+        if rule is not None and (rule == old or old in writer.may_be.get(flow, ())):
+            found[flow] = rule
         if number % _TURN == _TURN - 1:
             await asyncio.sleep(0)
-    for outcome in await asyncio.gather(*written):
-        if outcome.result is not WriteResult.WRITTEN:
-            raise MoveError(f"a rule still leads to {previous.name}: {outcome.reason}")
+    return found
 
 
 def _put(
-    writer: RuleWriter, flow: FiveTuple, rule: InstanceRule, counts: ControlCounts
+    writer: RuleWriter, flow: FiveTuple, rule: FlowRule, counts: ControlCounts
 ) -> asyncio.Future[UpdateOutcome]:
     written: asyncio.Future[UpdateOutcome] = asyncio.get_running_loop().create_future()
 

@@ -45,6 +45,11 @@ _PROGRESS = (
     "CREATE TABLE IF NOT EXISTS progress"
     " (move INTEGER PRIMARY KEY, turned TEXT NOT NULL, moved INTEGER NOT NULL)"
 )
+_WATCHES = (
+    "CREATE TABLE IF NOT EXISTS watches"
+    " (number INTEGER PRIMARY KEY, owner INTEGER NOT NULL, previous INTEGER NOT NULL,"
+    " scope TEXT NOT NULL)"
+)
 _COPY_LIFETIME_S = 60.0  # an instance's default for a state without packets; a copy gets none
 _HOLDER = "CREATE TABLE IF NOT EXISTS holder (number INTEGER NOT NULL)"
 _HOLDER_BITS = 62
@@ -82,6 +87,19 @@ class OpenMove:
     """Flows that it had moved, and that are not among those any more."""
 
 
+@dataclass(frozen=True)
+class OpenWatch:
+    """A watch over the flows that a move has left behind at its source."""
+
+    number: int
+    owner: int
+    """The instance that the buckets were turned to."""
+    previous: int
+    """The one that is watched."""
+    scope: frozenset[int]
+    """The buckets in which it takes no new flow."""
+
+
 class Journal:
     """The journal of one controller. Flows that have ended are forgotten.
 
@@ -111,6 +129,7 @@ class Journal:
             self._run("PRAGMA synchronous = NORMAL")
             self._run(_COPIES)
             self._run(_PROGRESS)
+            self._run(_WATCHES)
 
     def _prepare(self) -> None:
         application, version, tables = (
@@ -269,6 +288,29 @@ class Journal:
                 " ON CONFLICT (move) DO UPDATE SET turned = excluded.turned",
                 (move, json.dumps(sorted(numbers))),
             )
+
+    # --- flows that are left -------------------------------------------------------------
+
+    def watch(self, owner: int, previous: int, scope: Collection[int]) -> int:
+        """A watch begins, as `OpenWatch` has it; its number."""
+        values = (owner, previous, json.dumps(sorted(scope)))
+        with self._transaction():
+            row = self._run("INSERT INTO watches (owner, previous, scope) VALUES (?, ?, ?)", values)
+        return row.lastrowid or 0
+
+    def end_watch(self, number: int) -> None:
+        """There is none left, or others watch them."""
+        with self._transaction():
+            self._run("DELETE FROM watches WHERE number = ?", (number,))
+
+    def open_watches(self) -> list[OpenWatch]:
+        """The watches that have not ended."""
+        with self._sense(), self._errors():
+            rows = self._run("SELECT number, owner, previous, scope FROM watches ORDER BY number")
+            return [
+                OpenWatch(number, owner, previous, frozenset(json.loads(scope)))
+                for number, owner, previous, scope in rows.fetchall()
+            ]
 
     # --- copies that are left ------------------------------------------------------------
 

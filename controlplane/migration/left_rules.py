@@ -87,7 +87,7 @@ class LeftRules:
                 logger.warning("an idle rule is not deleted: %s", outcome.reason)
                 return
             self.expired += 1
-            self._services.registry.forget(flow)
+            self._services.registry.forget(flow, stray=True)
 
         self._services.writer.put(flow, None, self._counts, done)
 

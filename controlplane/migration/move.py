@@ -173,7 +173,7 @@ class Move:
         if self.state not in (MoveState.PREPARING, MoveState.MOVING):
             raise MoveError(f"{self.id} cannot be cancelled: it is {self.state}", conflict=True)
         self._cancelled = True
-        self.reason = reason
+        self.reason = f"{self.reason}; {reason}" if self.reason else reason
         self._mover.cancel(reason)
 
     def lose(self, packets: int) -> None:
@@ -414,6 +414,7 @@ class Move:
         given back are watched until the source has no flow of them, as in any other move.
         """
         turned = self._turning.turned
+        self._turning.let_go()
         if turned:
             self.drain = self._turning.watch_source_anew()
         if turned and await self._alive(self.source):

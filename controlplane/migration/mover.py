@@ -258,6 +258,11 @@ class Mover:
         self.buffered.passed_packets += 1
         self._release(to, frame)
 
+    def led_to(self, record: FlowRecord) -> int:
+        """The instance that packets of a stranded flow are passed on to."""
+        to = self._destination if record.state.phase is Phase.FORWARDING else self._source
+        return to.id
+
     def dispatch(self, record: FlowRecord, event: Event, reason: str = "") -> None:
         """An event for a flow: takes the step and begins what it says."""
         now_s = self._services.clock()

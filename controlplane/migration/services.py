@@ -10,6 +10,7 @@ from typing import Protocol
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
+from controlplane.migration.closed import ClosedBuckets
 from controlplane.migration.events import EventLog
 from controlplane.migration.garbage import GarbagePause
 from controlplane.migration.journal import Journal
@@ -30,6 +31,10 @@ class Holder(Protocol):
         """A packet of the flow has come from the switch."""
         ...
 
+    def led_to(self, record: FlowRecord) -> int:
+        """The instance that packets of a stranded flow are passed on to."""
+        ...
+
 
 class Registry:
     """Which flows are under way, and who takes their packets."""
@@ -41,6 +46,8 @@ class Registry:
         self._stranded_flows: dict[FiveTuple, set[int]] = {}
         """The numbers that a flow's packets may bear: which rule holds it may not be known."""
         self._flows: dict[FiveTuple, int] = {}
+        self.ended = 0
+        """Flows that have reached their end so far: each is then where it was not known to be."""
 
     def add(self, record: FlowRecord, holder: Holder) -> None:
         """A flow is under way."""
@@ -55,6 +62,7 @@ class Registry:
         There are no more of those flows than rules in the switch.
         """
         entry = self._by_migration.pop(record.migration)
+        self.ended += 1
         if self._flows.get(record.flow) == record.migration:
             del self._flows[record.flow]
         if stranded:
@@ -81,6 +89,14 @@ class Registry:
     def is_stranded(self, flow: FiveTuple) -> bool:
         """Whether a rule may hold a flow that no move has to do with any more."""
         return flow in self._stranded_flows
+
+    def stranded_at(self, instance: int) -> list[FiveTuple]:
+        """The stranded flows whose packets are passed on to an instance."""
+        return [
+            record.flow
+            for record, holder in self._stranded.values()
+            if holder.led_to(record) == instance
+        ]
 
     def find(self, migration: int) -> tuple[FlowRecord, Holder] | None:
         """The flow that a packet belongs to."""
@@ -114,5 +130,6 @@ class Services:
     clock: Callable[[], float]
     """Monotonic seconds."""
     registry: Registry = field(default_factory=Registry)
+    closed: ClosedBuckets = field(default_factory=ClosedBuckets)
     events: EventLog = field(default_factory=EventLog)
     garbage: GarbagePause = field(default_factory=GarbagePause)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from controlplane.migration.buckets import owned, shared
@@ -56,18 +56,32 @@ class Turning:
         counts, keeper, group = self._counts, self._services.buckets, self._source.group
         turned = Bucket(self._destination.id, self._source.id)
         async with keeper.turning:
-            mine = owned(await keeper.read(group), self._source.id, self._scope)
+            known = await keeper.read(group)
+            mine = owned(known, self._source.id, self._scope)
             if mine:
                 counts.southbound_calls += 1
                 self._services.journal.turn_for(self._move, mine)
                 await self._destination.southbound.set_no_new_state(False, mine)
+                await self._close_returned(known, mine)
                 counts.writes += 1
                 counts.updates += len(mine)
                 self.turned = mine
                 await keeper.write(group, dict.fromkeys(mine, turned))
             self._shared = shared(await keeper.read(group), *turned, self._scope)
+            self._services.closed.rely(self, self._source.id, self._scope)
             await close_buckets(self._source, self._scope, self._services, counts)
             self._is_closed = True
+
+    async def _close_returned(self, known: Mapping[int, Bucket], mine: Collection[int]) -> None:
+        """Where the destination still has flows, the source takes none before it is turned.
+
+        Its own have begun there since. One of the destination's that the switch takes for one
+        of these, by mistake, would begin here too.
+        """
+        returned = [number for number in mine if known[number].previous == self._destination.id]
+        if returned:
+            self._counts.southbound_calls += 1
+            await self._source.southbound.set_no_new_state(True, returned)
 
     async def take_over(self, turned: frozenset[int]) -> None:
         """What an earlier controller has turned counts as turned here. Raises SwitchError.
@@ -81,13 +95,23 @@ class Turning:
     async def close_source(self) -> None:
         """As `turn` does, where it may not have come to that. Raises MoveError.
 
-        If the source does not answer, whoever watches it closes it.
+        The destination may have been closed already, to give the buckets back. If one of them
+        does not answer, whoever watches them does it.
         """
-        known = await self._services.buckets.read(self._source.group)
-        others = self._scope - owned(known, self._source.id, self._scope)
-        with suppress(SouthboundError):
-            await close_buckets(self._source, others, self._services, self._counts)
-            self._is_closed = True
+        keeper = self._services.buckets
+        async with keeper.turning:
+            known = await keeper.read(self._source.group)
+            others = self._scope - owned(known, self._source.id, self._scope)
+            mine = owned(known, self._destination.id, self._scope)
+            with suppress(SouthboundError):
+                await self._destination.southbound.set_no_new_state(False, mine)
+                await close_buckets(self._source, others, self._services, self._counts)
+                self._services.closed.rely(self, self._source.id, self._scope)
+                self._is_closed = True
+
+    def let_go(self) -> None:
+        """It does not need the source closed any more."""
+        self._services.closed.release(self)
 
     async def give_back(self) -> None:
         """Turns the buckets back. Raises MoveError and SouthboundError.
@@ -99,8 +123,9 @@ class Turning:
         back = Bucket(self._source.id, self._destination.id)
         async with keeper.turning:
             keeper.check_holder()
-            earlier = self._shared - self.turned
-            await self._source.southbound.set_no_new_state(False, self._scope - earlier)
+            needed = self._services.closed.relied_on(self._source.id) | self._shared
+            opened = self.turned | (self._scope - needed)
+            await self._source.southbound.set_no_new_state(False, opened)
             await self._tell_destination(no_new_state=True)
             try:
                 await keeper.write(group, dict.fromkeys(self.turned, back))
@@ -120,8 +145,10 @@ class Turning:
 
     def watch_source(self) -> Drain:
         """A watch over the flows that were left at the source."""
-        scope = self._scope if self._is_closed else None
-        return self._watch(self._destination, self._source, self._shared, scope)
+        if not self._is_closed:
+            return self._watch(self._destination, self._source, self._shared)
+        number = self._services.journal.watch(self._destination.id, self._source.id, self._scope)
+        return self._watch(self._destination, self._source, self._shared, self._scope, number)
 
     def watch_source_anew(self) -> Drain:
         """The same, of a move that was undone but for its buckets."""
@@ -137,13 +164,17 @@ class Turning:
         previous: Member,
         numbers: Collection[int],
         scope: Collection[int] | None = None,
+        number: int | None = None,
     ) -> Drain:
-        return Drain(
+        drain = Drain(
             owner,
             previous,
             numbers,
             self._services,
             self._counts,
             scope=scope,
+            watch=number,
             on_left=self._on_left,
         )
+        self.let_go()
+        return drain

@@ -50,6 +50,8 @@ class RuleWriter:
         self._ready = asyncio.Event()
         self.rules: dict[FiveTuple, FlowRule] = {}
         """The rules in force, as far as is known."""
+        self.may_be: dict[FiveTuple, set[FlowRule]] = {}
+        """Rules that may still be in force, as the switch has not answered since."""
 
     def put(
         self,
@@ -143,11 +145,15 @@ class RuleWriter:
         return False
 
     def _give_up(self, job: _Job, reason: str) -> None:
+        before = self.rules.get(job.flow)
+        if before is not None:
+            self.may_be.setdefault(job.flow, set()).add(before)
         if job.rule is not None:  # it may be there: if not, the next update tells
             self.rules[job.flow] = job.rule
         job.done(UpdateOutcome(WriteResult.UNANSWERED, reason))
 
     def _note(self, job: _Job) -> None:
+        self.may_be.pop(job.flow, None)
         if job.rule is None:
             self.rules.pop(job.flow, None)
         else:

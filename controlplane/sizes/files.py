@@ -103,7 +103,10 @@ def _flow_table(path: Path, lines: list[tuple[int, str]]) -> SizeDistribution:
     heading = [word.strip().lower() for word in lines[0][1].split(",")]
     column = heading.index(_COLUMN)
     sizes: list[int] = []
-    rows = list(csv.reader(text for _, text in lines[1:]))
+    try:
+        rows = list(csv.reader(text for _, text in lines[1:]))
+    except csv.Error as error:
+        raise SizesError(f"{path}: {error}") from None
     if len(rows) != len(lines) - 1:
         raise SizesError(f"{path}: a line ends within quotes")
     for (number, _), row in zip(lines[1:], rows, strict=True):

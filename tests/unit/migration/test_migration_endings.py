@@ -29,6 +29,8 @@ from controlplane.migration.restore import restore_rules
 from controlplane.p4_constants import PACKET_OUT_MARKER, PACKET_OUT_RELEASE
 from controlplane.switch.errors import SwitchError
 from controlplane.switch.packets import PacketOut
+from nf.southbound import southbound_pb2 as pb
+from nf.southbound.client import SouthboundError
 
 NEWCOMERS = [flow_of(number) for number in range(300, 320)]
 
@@ -222,3 +224,28 @@ async def test_a_destination_is_told_to_wait_on(monkeypatch: pytest.MonkeyPatch)
 def count_of(move: Move, phase: Phase) -> int:
     timeline = move.report(timeline=True).timeline or ()
     return sum(each.phase == phase.value for each in timeline)
+
+
+async def test_a_cancel_does_not_hide_why_flows_were_not_moved() -> None:
+    async with Model(1) as model, running(model) as engine:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        model.nf2.refuse_put = set(FLOWS[:3])
+        asked, info, calls = asyncio.Event(), model.nf2.get_info, 0
+
+        async def late() -> pb.Info:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                return await info()
+            asked.set()
+            await asyncio.sleep(0.1)
+            raise SouthboundError("nf2", "did not answer in time", down=True)
+
+        model.nf2.get_info = late
+        move = await engine.begin(options())
+        await asked.wait()
+        move.cancel("cancelled by the operator")
+        await move.moved.wait()
+        assert move.reason.startswith("3 of 24 flows were not moved: nf2: refused")
+        assert move.reason.endswith("; cancelled by the operator")

@@ -10,12 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
+from instance_model import flow_of
 from migration_model import Model, ModelDetector
 from test_migration_engine import FLOWS, finish, options, running, until
+from test_migration_stranded import strand
+from test_migration_takeover import fresh_buffer
+from test_migration_takeover_moves import killed
 
 from controlplane.detection.choice import Choice, DetectorName
 from controlplane.migration.engine import Engine
-from controlplane.migration.options import Kind
+from controlplane.migration.journal import Journal
+from controlplane.migration.memory import Memory
+from controlplane.migration.options import KeepAt, Kind
 from controlplane.migration.peers import (
     Bucket,
     InstanceRule,
@@ -24,6 +30,7 @@ from controlplane.migration.peers import (
     WriteResult,
 )
 from controlplane.migration.report import MoveState
+from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import FlowSummary, SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -230,3 +237,160 @@ async def test_the_last_packet_of_a_connection_is_the_source_s() -> None:
         assert not model.nf2.flows
         model.nf1.ending.clear()
         await finish(move)
+
+
+@pytest.mark.parametrize("keep_at", KeepAt)
+async def test_flows_that_have_just_arrived_are_not_handed_over(keep_at: KeepAt) -> None:
+    """nf1 is drained to nf2 while flows of nf3 move to it; some are of nf2's buckets."""
+    async with Model(0, instances=3) as model, running(model) as engine:
+        foreign = await split(model, engine)
+        nf1, listing, asked, goes_on = (
+            model.nf1,
+            model.nf1.list_flows,
+            asyncio.Event(),
+            asyncio.Event(),
+        )
+        mode = "down"
+
+        async def list_flows() -> list[FlowSummary]:
+            if mode == "down":
+                raise SouthboundError("nf1", "did not answer in time", down=True)
+            found = await listing()
+            if mode == "slow":
+                asked.set()
+                await goes_on.wait()
+            return found
+
+        nf1.list_flows = list_flows
+        drain = await engine.begin(options(Kind.DRAIN))
+        await drain.moved.wait()
+        nf1.pace_s = 0.3
+        move = await engine.begin(options(source="nf3", destination="nf1", keep_at=keep_at))
+        await until(lambda: bool(model.switch.rules) and move.state is MoveState.MOVING)
+        mode = "slow"
+        await asked.wait()
+        nf1.pace_s = 0
+        await move.moved.wait()
+        mode = "fine"
+        goes_on.set()
+        await asyncio.sleep(0.1)
+        assert drain.state is MoveState.DRAINING
+        for flow in foreign:
+            await send(model, flow, 2)
+            assert model.holder(flow) is nf1
+        nf1.flows.clear()
+        await finish(drain)
+
+
+async def test_a_rule_that_was_not_answered_is_handed_over_again() -> None:
+    flow = FLOWS[0]
+    async with Model(0) as model, running(model, ModelDetector([flow])) as engine:
+        await send(model, flow, 3)
+        await finish(await engine.begin(options(Kind.MOVE_ELEPHANT)))
+        del model.nf2.flows[flow]
+        write, is_deaf = model.switch.write_rules, True
+
+        async def deaf(updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
+            if is_deaf:
+                return [UpdateOutcome(WriteResult.UNANSWERED, "no answer") for _ in updates]
+            return await write(updates)
+
+        model.switch.write_rules = deaf
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        await asyncio.sleep(0.2)
+        assert back.state is MoveState.DRAINING
+        is_deaf = False
+        await finish(back)
+        assert model.switch.rules[flow] == InstanceRule(1)
+
+
+async def test_a_flow_that_was_stranded_at_the_drained_instance_begins_at_the_owner() -> None:
+    flow, detector = FLOWS[-1], ModelDetector()
+    async with Model(1) as model, running(model, detector) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        await strand(model, engine, flow)
+        model.switch.refuse.clear()
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        model.nf2.flows.clear()
+        await finish(back)
+        await send(model, flow, 3)
+        assert len(model.nf1.flows[flow]) == 3
+        assert flow not in model.nf2.flows
+        detector.flows = (flow,)  # and can move again
+        again = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await again.moved.wait()
+        assert again.report().flows.moved == 1
+
+
+async def test_rules_are_handed_over_a_few_at_a_time() -> None:
+    """So that moves do not wait with theirs."""
+    many = [flow_of(number) for number in range(1000, 1600)]
+    async with Model(0) as model:
+        model.switch.rules = dict.fromkeys(many, InstanceRule(2))
+        async with running(model) as engine:
+            write, sizes = model.switch.write_rules, list[int]()
+
+            async def noting(updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
+                sizes.append(len(updates))
+                return await write(updates)
+
+            await finish(await engine.begin(options(Kind.DRAIN)))
+            model.switch.write_rules = noting
+            await finish(await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1")))
+            assert set(model.switch.rules.values()) == {InstanceRule(1)}
+            assert sum(sizes) == len(many)
+            assert max(sizes) <= 128
+
+
+async def test_a_flow_that_begins_where_a_copy_was_left_is_no_copy() -> None:
+    flow, detector, journal = FLOWS[3], ModelDetector(), Journal()
+    memory = Memory(fresh_buffer(), journal)
+    async with Model(1, instances=3) as model, running(model, detector, memory=memory) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        put = model.nf2.import_chunk
+
+        async def never(chunk: pb.StateChunk) -> None:
+            if FiveTuple.from_message(chunk.flow) == flow:
+                await asyncio.Event().wait()
+            await put(chunk)
+
+        model.nf2.import_chunk = never
+        detector.flows = (FLOWS[0], flow)
+        first = await engine.begin(options(Kind.MOVE_ELEPHANT))
+        await first.moved.wait()
+        assert journal.copies_at(2) == [flow]
+        model.nf1.flows.clear()
+        await finish(first)
+        model.sent[flow] = 0
+        await send(model, flow, 5)
+        model.nf2.import_chunk = put
+        second = await engine.begin(options(source="nf2", destination="nf3"))
+        await second.moved.wait()
+        await send(model, flow, 2)
+        assert model.instances[2].flows[flow] == list(range(7))
+
+
+async def test_who_takes_over_watches_flows_of_buckets_that_others_own() -> None:
+    journal = Journal()
+    async with Model(0, instances=3) as model:
+        nf3 = model.instances[2]
+        async with killed(model, journal) as engine:
+            foreign = await split(model, engine)
+            move = await engine.begin(options(Kind.DRAIN, source="nf3", destination="nf1"))
+            await move.moved.wait()
+        assert [(each.owner, each.previous) for each in journal.open_watches()] == [(1, 3)]
+        async with running(model, memory=Memory(fresh_buffer(), journal)):
+            for flow in [flow for flow in nf3.flows if flow not in foreign]:
+                del nf3.flows[flow]
+            await asyncio.sleep(0.1)
+            assert Bucket(1, 3) in owners(model)
+            for flow in foreign:
+                del nf3.flows[flow]
+            await until(lambda: Bucket(1, 3) not in owners(model))
+            await until(lambda: not journal.open_watches())
+            await send(model, foreign[0], 2)
+            assert len(model.nf2.flows[foreign[0]]) == 2

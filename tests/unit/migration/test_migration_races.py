@@ -283,6 +283,9 @@ class Nobody:
     def held(self, record: FlowRecord, frame: bytes) -> None:
         raise AssertionError
 
+    def led_to(self, record: FlowRecord) -> int:
+        raise AssertionError
+
 
 # --- pace -------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ from controlplane.migration.state import State
 class Nobody:
     def held(self, record: FlowRecord, frame: bytes) -> None: ...
 
+    def led_to(self, record: FlowRecord) -> int:
+        return 0
+
 
 def ended(registry: Registry, flow: int, migration: int, **how: bool) -> None:
     record = FlowRecord(flow_of(flow), migration, State())

@@ -73,6 +73,7 @@ def test_a_list_of_flows(tmp_path: Path, text: str) -> None:
         ("id,bytes\n1\n", "line 2: 1 columns, the heading has 2"),
         ("id,bytes\n1,many\n", "line 2: 'many' is no size"),
         ('id,bytes\n"1\n2",9\n', "a line ends within quotes"),
+        (f"id,bytes\n{'x' * 140_000},9\n", "field larger than field limit (131072)"),
         ("10\n1e19\n", "line 2: '1e19' is too large a size"),
         ("id,bytes\n", "no flow with a byte in it"),
         ("0 0.2\n10 1\n", "the shares must go from 0 to 1"),

@@ -1,0 +1,158 @@
+"""Which instance takes new flows of which buckets, when moves and drains meet.
+
+Run: pytest tests/unit/migration/test_migration_closed.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from instance_model import flow_of
+from migration_model import Model
+from test_migration_engine import FLOWS, finish, options, running, until
+from test_migration_left_behind import owners, send
+from test_migration_takeover import ended, fresh_buffer
+from test_migration_takeover_moves import killed
+
+from controlplane.migration.closed import ClosedBuckets
+from controlplane.migration.journal import Journal
+from controlplane.migration.memory import Memory
+from controlplane.migration.options import Kind
+from controlplane.migration.peers import Bucket
+from controlplane.migration.report import MoveState
+
+
+def test_who_relies_on_what() -> None:
+    closed, one, other = ClosedBuckets(), object(), object()
+    assert closed.relied_on(1) == frozenset()
+    closed.rely(one, 1, (1, 2, 3))
+    closed.rely(other, 1, (3, 4))
+    assert closed.relied_on(1) == {1, 2, 3, 4}
+    assert closed.relied_on(2) == frozenset()
+    closed.rely(one, 1, (1,))
+    assert closed.relied_on(1) == {1, 3, 4}
+    closed.release(other)
+    closed.release(other)
+    assert closed.relied_on(1) == {1}
+
+
+@pytest.mark.parametrize("source_is_down", [False, True])
+async def test_who_takes_over_opens_the_owner_that_was_closed_to_give_back(
+    source_is_down: bool,
+) -> None:
+    journal = Journal()
+    async with Model(1) as model:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        write, reached = model.switch.write_buckets, asyncio.Event()
+
+        async def hangs(group: int, buckets: Mapping[int, Bucket]) -> None:
+            if Bucket(1, 2) in buckets.values():
+                reached.set()
+                await asyncio.Event().wait()
+            await write(group, buckets)
+
+        model.switch.write_buckets = hangs
+        async with killed(model, journal) as engine:
+            model.nf2.pace_s = 0.05
+            move = await engine.begin(options())
+            await until(lambda: move.report().flows.moved > 2)
+            move.cancel("operator")
+            await reached.wait()
+        assert model.nf2.closed
+        model.nf2.pace_s = 0
+        model.switch.write_buckets = write
+        model.nf1.down = source_is_down
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            taken = await ended(engine)
+            assert taken is not None
+            assert owners(model) == {Bucket(2, 1): 64}
+            await until(lambda: not model.nf2.closed)
+            new = flow_of(300)
+            await send(model, new, 2)
+            assert model.nf2.flows[new] == [0, 1]
+            model.nf1.down = False
+            model.nf1.flows.clear()
+            await until(lambda: taken.state is MoveState.DONE)
+            assert owners(model) == {Bucket(2): 64}
+
+
+@pytest.mark.parametrize("turned_first", [False, True])
+async def test_an_undone_move_opens_nothing_that_another_drain_has_closed(
+    turned_first: bool,
+) -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        await model.load(FLOWS, 400)
+        await model.quiet()
+        half = await engine.begin(options(Kind.DRAIN, destination="nf3", share=0.5))
+        await half.moved.wait()
+        turned = {n for n, bucket in model.switch.buckets.items() if bucket == Bucket(3, 1)}
+        undone = await engine.begin(options(Kind.MOVE, destination="nf2"))
+        if turned_first:
+            await until(lambda: bool(model.switch.rules))
+        undone.cancel("operator")
+        await undone.moved.wait()
+        assert turned <= model.nf1.closed
+        flow = next(each for each in model.nf1.flows if each.bucket in turned)
+        write = model.switch.write_buckets
+
+        async def slow(group: int, buckets: Mapping[int, Bucket]) -> None:
+            if Bucket(3) in buckets.values():
+                model.send(flow)  # it begins again while the drain ends
+                await asyncio.sleep(0.05)
+            await write(group, buckets)
+
+        model.switch.write_buckets = slow
+        for each in [each for each in model.nf1.flows if each.bucket in turned]:
+            del model.nf1.flows[each]
+        await finish(half)
+        await send(model, flow, 3)
+        assert len(model.instances[2].flows[flow]) == 4
+        assert flow not in model.nf1.flows
+
+
+async def test_a_source_that_is_started_anew_is_closed_again_before_the_end() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        drain = await engine.begin(options(Kind.DRAIN))
+        await drain.moved.wait()
+        model.nf1.flows.clear()
+        model.nf1.closed.clear()
+        flow, write = FLOWS[0], model.switch.write_buckets
+
+        async def slow(group: int, buckets: Mapping[int, Bucket]) -> None:
+            model.send(flow)
+            await asyncio.sleep(0.05)
+            await write(group, buckets)
+
+        model.switch.write_buckets = slow
+        await finish(drain)
+        await send(model, flow, 2)
+        assert len(model.nf2.flows[flow]) == 3
+        assert flow not in model.nf1.flows
+        assert not model.nf1.closed
+
+
+async def test_a_move_back_takes_no_flow_of_the_other_s_for_a_new_one() -> None:
+    flow = FLOWS[0]
+    async with Model(0) as model, running(model) as engine:
+        await send(model, flow, 5)
+        there = await engine.begin(options(Kind.DRAIN))
+        await there.moved.wait()
+        model.switch.seen.add((flow, 2))  # by mistake: the filter knows no flows, only hashes
+        write = model.switch.write_buckets
+
+        async def turned(group: int, buckets: Mapping[int, Bucket]) -> None:
+            await write(group, buckets)
+            model.send(flow)  # before the marker
+            await asyncio.sleep(0.001)
+
+        model.switch.write_buckets = turned
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        await send(model, flow, 2)
+        assert model.nf1.flows[flow] == list(range(model.sent[flow]))
+        assert flow not in model.nf2.flows
