@@ -21,18 +21,21 @@ help:  ## List the targets.
 
 # --- what everything else needs ------------------------------------------------
 
+# What is imported is compiled then; most of it never is.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	    || { echo '$(PYTHON) is not Python 3.11 or later: name one with PYTHON=…' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	    || { echo '$(PYTHON) has no venv: install the package python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PIP_INSTALL) -e .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps ptf
+	$(PIP_INSTALL) -e '.[dev]'
+	$(PIP_INSTALL) --no-deps ptf
 	touch $@
 
 $(PROTOS_PY): %_pb2.py: %.proto $(VENV)/installed

@@ -21,7 +21,7 @@ def run_trial(target: str, trial: str, directory: Path, *options: str) -> dict[s
     done = subprocess.run(
         [
             *(sys.executable, "-m", "experiments.demo", "--target", target, "--trials", trial),
-            *("--duration", "5", "--rate", "50", "--scale", "0.01", "--seed", "12"),
+            *("--duration", "4", "--rate", "60", "--scale", "0.01", "--seed", "12"),
             *("--out", str(directory / "out"), "--run-directory", str(directory / "run")),
             *options,
         ],

@@ -36,13 +36,20 @@ class Packet(NamedTuple):
     """Where it is steered; 0 while it is held."""
 
 
+def _crc16_of(octet: int) -> int:
+    for _ in range(8):
+        octet = octet >> 1 ^ (0xA001 if octet & 1 else 0)
+    return octet
+
+
+_CRC16 = [_crc16_of(octet) for octet in range(256)]
+
+
 def crc16(octets: bytes) -> int:
-    """P4's crc16: CRC-16/ARC."""
+    """P4's crc16: CRC-16/ARC, polynomial 0x8005, reflected, from 0."""
     crc = 0
     for octet in octets:
-        crc ^= octet
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+        crc = crc >> 8 ^ _CRC16[(crc ^ octet) & 0xFF]
     return crc
 
 

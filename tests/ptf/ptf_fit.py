@@ -14,6 +14,7 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+from fit_model import crc16
 
 from controlplane.p4_constants import FIT_SLOTS
 from nf.southbound.flow import FiveTuple
@@ -55,23 +56,6 @@ def decode(cells: Mapping[str, npt.NDArray[np.uint64]]) -> dict[FiveTuple, Slot]
 
 def _key(flow: FiveTuple) -> bytes:
     return struct.pack(">IIHHB", *flow)
-
-
-def _crc16_of_octet(octet: int) -> int:
-    for _ in range(8):
-        octet = octet >> 1 ^ (0xA001 if octet & 1 else 0)
-    return octet
-
-
-_CRC16 = [_crc16_of_octet(octet) for octet in range(256)]
-
-
-def crc16(data: bytes) -> int:
-    """CRC-16 as v1model means it: polynomial 0x8005, reflected, from 0."""
-    value = 0
-    for octet in data:
-        value = value >> 8 ^ _CRC16[(value ^ octet) & 0xFF]
-    return value
 
 
 def slots_of(flow: FiveTuple) -> tuple[int, int]:

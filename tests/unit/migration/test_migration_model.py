@@ -12,6 +12,8 @@ from experiments.model_check import MODEL, search
 
 SMALL = {"PACKETS": 2, "FAULTS": 1, "CANCELS": 1}
 MACHINE = "machine.pml"
+_COMMITTED = ":: COMMITTED && !absent -> stage = S_COMMITTED;"
+_PUT = ":: !COMMITTED && put -> stage = S_PUT;"
 
 needs_spin = pytest.mark.skipif(shutil.which("spin") is None, reason="spin is not on PATH")
 
@@ -58,13 +60,11 @@ def test_whoever_takes_over_from_a_dead_controller_keeps_it(way: dict[str, int])
 
 @needs_spin
 @pytest.mark.parametrize(
-    "way", [{"HOLDS": 0}, {"HOLDS": 1}, {"HOLDS": 0, "DIVERTS": 1, "ASIDE": 1}]
-)
-@pytest.mark.parametrize(
-    ("known", "taken"),
+    ("known", "taken", "way"),
     [
-        (":: COMMITTED && !absent -> stage = S_COMMITTED;", "S_PUT"),
-        (":: !COMMITTED && put -> stage = S_PUT;", "S_BEGUN"),
+        (_COMMITTED, "S_PUT", {"HOLDS": 1}),
+        (_PUT, "S_BEGUN", {"HOLDS": 0}),
+        (_PUT, "S_BEGUN", {"HOLDS": 0, "DIVERTS": 1, "ASIDE": 1}),
     ],
 )
 def test_one_who_does_not_know_how_far_it_was_is_noticed(
