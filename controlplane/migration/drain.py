@@ -19,6 +19,8 @@ from nf.southbound.client import SouthboundError
 _LAST_ACK_S = 0.5  # of a connection that has ended: its last packet, or one sent again
 _SAY_S = 0.5
 """How long an instance may take to answer while the buckets cannot be turned."""
+_AGAIN_S = 2.0
+"""How soon one that has not is asked again."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ class Drain:
         self._has_scope = scope is not None
         self._number = watch
         self._is_closed = scope is not None
-        self._owner_is_open = scope is not None
+        self._open_owner_s: float | None = None
+        """When the owner is to be opened again; none if it is known to be open."""
         if self._is_closed:
             services.closed.rely(self, previous.id, self.scope)
         self._on_left = on_left
@@ -111,7 +114,7 @@ class Drain:
             return True
         if self.superseded:
             return True
-        if not self._owner_is_open:
+        if self._open_owner_s is not None and self._services.clock() >= self._open_owner_s:
             async with self._buckets.turning:
                 await self._open_owner()
         turns, ended = self._buckets.turns, self._services.registry.ended
@@ -168,11 +171,11 @@ class Drain:
 
     async def _open_owner(self) -> None:
         """A move that failed may have left it closed."""
-        self._owner_is_open = False
+        self._open_owner_s = self._services.clock() + _AGAIN_S
         await self._still_shared()
         with suppress(SouthboundError):  # it is asked again
             await self._say(self.owner, no_new_state=False, numbers=self._numbers)
-            self._owner_is_open = True
+            self._open_owner_s = None
 
     async def _open(self, numbers: Collection[int]) -> None:
         """Behind what the previous owner was sent until now: it is no flow of its any more.

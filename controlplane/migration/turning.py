@@ -62,10 +62,10 @@ class Turning:
                 counts.southbound_calls += 1
                 self._services.journal.turn_for(self._move, mine)
                 await self._destination.southbound.set_no_new_state(False, mine)
+                self.turned = mine
                 await self._close_returned(known, mine)
                 counts.writes += 1
                 counts.updates += len(mine)
-                self.turned = mine
                 await keeper.write(group, dict.fromkeys(mine, turned))
             self._shared = shared(await keeper.read(group), *turned, self._scope)
             self._services.closed.rely(self, self._source.id, self._scope)

@@ -6,7 +6,7 @@ Run: pytest tests/unit/migration/test_migration_closed.py
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from instance_model import flow_of
@@ -22,6 +22,7 @@ from controlplane.migration.memory import Memory
 from controlplane.migration.options import Kind
 from controlplane.migration.peers import Bucket
 from controlplane.migration.report import MoveState
+from nf.southbound.client import SouthboundError
 
 
 def test_who_relies_on_what() -> None:
@@ -156,3 +157,29 @@ async def test_a_move_back_takes_no_flow_of_the_other_s_for_a_new_one() -> None:
         await send(model, flow, 2)
         assert model.nf1.flows[flow] == list(range(model.sent[flow]))
         assert flow not in model.nf2.flows
+
+
+async def test_a_move_back_that_cannot_close_the_source_leaves_it_open() -> None:
+    """It says that it has not answered, though it has been told."""
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        there = await engine.begin(options(Kind.DRAIN))
+        await there.moved.wait()
+        tell = model.nf2.set_no_new_state
+
+        async def late(no_new_state: bool, buckets: Iterable[int], *, marker: int = 0) -> None:
+            await tell(no_new_state, buckets, marker=marker)
+            if no_new_state:
+                raise SouthboundError("nf2", "did not answer in time", down=True)
+
+        model.nf2.set_no_new_state = late
+        back = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await back.moved.wait()
+        assert back.state is MoveState.FAILED
+        assert owners(model) == {Bucket(2, 1): 64}
+        assert not model.nf2.closed
+        assert len(model.nf1.closed) == 64
+        new = flow_of(300)
+        await send(model, new, 2)
+        assert model.nf2.flows[new] == [0, 1]
