@@ -198,7 +198,7 @@ class LiveController:
         except DetectionError as error:
             raise MoveError(str(error)) from None
         with _told():
-            seen = await self._detector.look(number, rates_wanted=True)
+            seen = await self._detector.look(number)
         return PopulationView(
             instance=instance,
             bytes=tuple(seen.flows.bytes.tolist()),

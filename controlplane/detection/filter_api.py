@@ -57,11 +57,9 @@ class Look:
 
     flows: FlowTable
     bytes_per_s: npt.NDArray[np.float64]
-    """One a row; 0 where that was not asked for."""
+    """One a row."""
     overflow: int
     """Packets that were not counted since the switch started, for want of a slot."""
-    read_s: float
-    """Time that it took."""
     nf_cpu_s: float | None
     """Time of the instances' processors that it took; none where they were not asked."""
 
@@ -120,7 +118,7 @@ class ElephantDetector:
 
         begin_s = time.perf_counter()
         if rule.needs_rates:
-            seen = await self.look(instance, rates_wanted=True, edm=rule.choice.edm)
+            seen = await self.look(instance, edm=rule.choice.edm)
             elephants = seen.flows.take(select(seen.flows, seen.bytes_per_s))
             chosen = Chosen(elephants, seen.flows, seen.overflow, seen.nf_cpu_s)
         else:
@@ -148,31 +146,22 @@ class ElephantDetector:
             raise DetectionError("there are no instances that could be asked for their flows")
         return self._sources[edm]
 
-    async def look(
-        self, instance: int | None, *, rates_wanted: bool, edm: Edm | None = None
-    ) -> Look:
-        """Looks at the flows at an instance, or at all of them; twice where rates are wanted.
+    async def look(self, instance: int | None, *, edm: Edm | None = None) -> Look:
+        """Looks at the flows at an instance, or at all of them, twice: for how fast they send.
 
         Raises SwitchError, SouthboundError and DetectionError.
         """
         source = self._source(edm)
-        begin_s = time.perf_counter()
-        earlier = None
-        if rates_wanted:
-            # Anything shorter would miss the packets of slow flows.
-            earlier = await source.read(instance)
-            await asyncio.sleep(source.window_us / 1e6)
+        earlier = await source.read(instance)
+        # Anything shorter would miss the packets of slow flows.
+        await asyncio.sleep(source.window_us / 1e6)
         snapshot = await source.read(instance)
-        read_s = time.perf_counter() - begin_s
-        flows = snapshot.flows
-        speeds = np.zeros(len(flows))
-        if earlier is not None:
-            between_us = max(snapshot.now_us - earlier.now_us, 1)
-            speeds = rates(earlier.flows, flows, between_us / 1e6)
+        between_us = max(snapshot.now_us - earlier.now_us, 1)
+        speeds = rates(earlier.flows, snapshot.flows, between_us / 1e6)
         nf_cpu_s = snapshot.nf_cpu_s
-        if nf_cpu_s is not None and earlier is not None:
+        if nf_cpu_s is not None:
             nf_cpu_s += earlier.nf_cpu_s or 0.0
-        return Look(flows, speeds, snapshot.overflow, read_s, nf_cpu_s)
+        return Look(snapshot.flows, speeds, snapshot.overflow, nf_cpu_s)
 
     async def sizes(self, name: str | None = None) -> SizeDistribution:
         """The distribution of that name, or the configured one. Raises DetectionError."""

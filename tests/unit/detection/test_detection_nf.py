@@ -110,7 +110,7 @@ async def test_rates_come_from_two_lists() -> None:
     detector = ElephantDetector(
         FlowMonitor(switch, switch, WINDOW_US), Settings(edm=Edm.NF), counting_nfs=monitor
     )
-    looking = asyncio.create_task(detector.look(1, rates_wanted=True))
+    looking = asyncio.create_task(detector.look(1))
     while not nf.calls:  # noqa: ASYNC110 - the instance has no event for it
         await asyncio.sleep(0)
     nf.send(flow(2), 50_000)
