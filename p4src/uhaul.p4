@@ -93,7 +93,8 @@ control UhaulIngress(
                 if (!meta.verdict.hold) {
                     affinity.apply(
                         meta.flow, meta.group, meta.timers.affinity_timeout,
-                        standard_metadata.ingress_global_timestamp, is_bounce,
+                        standard_metadata.ingress_global_timestamp,
+                        is_bounce ? meta.from_instance : NO_INSTANCE,
                         meta.verdict.instance);
                 }
                 if (!is_bounce) {  // it was counted on its way to the instance

@@ -17,10 +17,6 @@ from controlplane.migration.services import Services
 from nf.southbound.client import SouthboundError
 
 _LAST_ACK_S = 0.5  # of a connection that has ended: its last packet, or one sent again
-_SAY_S = 0.5
-"""How long an instance may take to answer while the buckets cannot be turned."""
-_AGAIN_S = 2.0
-"""How soon one that has not is asked again."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +41,9 @@ class Drain:
     ) -> None:
         """`numbers` are the buckets. `on_left` is told how many live flows are left.
 
-        The previous owner is to take no new flow of the buckets while it is watched. With a
-        `scope` it takes none already, of all the buckets in it: the flows that it has in those
-        that others own count as left, too. `watch` is its number in the journal, if it has one.
+        The previous owner is to take no new flow of the buckets while it is watched, or of all
+        that are in the `scope`: the flows that it has in those that others own count as left,
+        too. `watch` is its number in the journal, if it has one.
         """
         self.owner = owner
         self.previous = previous
@@ -64,12 +60,10 @@ class Drain:
         self.scope = frozenset(numbers if scope is None else scope)
         self._has_scope = scope is not None
         self._number = watch
-        self._is_closed = scope is not None
-        self._open_owner_s: float | None = None
-        """When the owner is to be opened again; none if it is known to be open."""
-        if self._is_closed:
-            services.closed.rely(self, previous.id, self.scope)
+        self._is_closed = False
+        """Whether the previous owner is known to have been closed."""
         self._on_left = on_left
+        services.intake.need_closed(self, previous, self.scope)
 
     async def run(self) -> None:
         """Returns when the previous owner is drained, or the buckets have been turned again.
@@ -81,7 +75,10 @@ class Drain:
             if self._number is not None:
                 self._services.journal.end_watch(self._number)
         finally:
-            self._services.closed.release(self)
+            self._services.intake.release(self)
+        with suppress(MoveError, SouthboundError):  # it is told later
+            async with self._buckets.turning:
+                await self._services.intake.settle(self.previous)
 
     async def _watch(self) -> None:
         complaint = ""
@@ -108,15 +105,11 @@ class Drain:
 
     async def _is_over(self) -> bool:
         await self._still_shared()
-        was_closed = self._is_closed
-        if not (was_closed or self.superseded or await self._close()):
+        if not (self._is_closed or self.superseded or await self._close()):
             self._note(0)  # another watch has seen that there is none left
             return True
         if self.superseded:
             return True
-        if self._open_owner_s is not None and self._services.clock() >= self._open_owner_s:
-            async with self._buckets.turning:
-                await self._open_owner()
         turns, ended = self._buckets.turns, self._services.registry.ended
         flows = await self.previous.southbound.list_flows()
         numbers = await self.left_behind()
@@ -124,24 +117,29 @@ class Drain:
         self._note(sum(not flow.ended for flow in flows))
         if self.left or any(flow.ended and flow.idle_s < _LAST_ACK_S for flow in flows):
             return False
-        if was_closed:  # it may have been started anew since, and be open
-            self._is_closed = False
-            return await self._is_over()
         async with self._buckets.turning:
             await self._still_shared()
             if self.superseded:
                 return True
-            # Flows may have begun there since it was asked, or have been moved there.
+            # It may have been started anew, and be open. Flows may have begun there since it was
+            # asked, or have been moved there.
+            await self._services.intake.settle(self.previous)
             if (turns, ended) != (self._buckets.turns, self._services.registry.ended):
                 return False
             known = await self._buckets.read(self.owner.group)
             owners = {number: known[number].owner for number in numbers if known[number].owner}
             await hand_over_rules(self.previous, owners, self._services, self._counts)
-            keep_copies(owners, self._services)
+            undivided = (0, self.previous.id)
+            keep_copies(
+                {n: owner for n, owner in owners.items() if known[n].previous in undivided},
+                self._services,
+            )
             if self._numbers:
                 mine = dict.fromkeys(self._numbers, Bucket(self.owner.id))
                 await self._buckets.write(self.owner.group, mine)
-        await self._open(numbers)
+        # What it was sent until now is no new flow of its.
+        with suppress(SouthboundError):
+            await catch_up(self.previous, self._services, self._counts)
         return True
 
     def _note(self, left: int) -> None:
@@ -152,55 +150,16 @@ class Drain:
             self.first = left
 
     async def _close(self) -> bool:
-        """Has the previous owner take no new flow; False if another watch has drained it.
-
-        That is said while nobody can turn them, and holds at once: a word that came late would
-        close what another move has opened. A new flow that was on its way may have begun.
-        """
+        """Has the previous owner take no new flow; False if another watch has drained it."""
         async with self._buckets.turning:
             if not await self._still_shared() and (self.superseded or not self._has_scope):
                 return self.superseded
-            await self._open_owner()
-            numbers = await self.left_behind()
-            self._services.closed.rely(self, self.previous.id, self.scope)
-            await self._say(self.previous, no_new_state=True, numbers=numbers)
+            self._services.intake.doubt(self.owner)  # a move that failed may have left it closed
+            await self._services.intake.settle(self.previous)
+        # A new flow that was on its way may have begun.
         await catch_up(self.previous, self._services, self._counts)
-        self._buckets.turns += 1  # until now flows of them could begin there
         self._is_closed = True
         return True
-
-    async def _open_owner(self) -> None:
-        """A move that failed may have left it closed."""
-        self._open_owner_s = self._services.clock() + _AGAIN_S
-        await self._still_shared()
-        with suppress(SouthboundError):  # it is asked again
-            await self._say(self.owner, no_new_state=False, numbers=self._numbers)
-            self._open_owner_s = None
-
-    async def _open(self, numbers: Collection[int]) -> None:
-        """Behind what the previous owner was sent until now: it is no flow of its any more.
-
-        If it does not answer, whoever turns the buckets to it opens them.
-        """
-        try:
-            await catch_up(self.previous, self._services, self._counts)
-            async with self._buckets.turning:
-                self._services.closed.release(self)
-                needed = self._services.closed.relied_on(self.previous.id)
-                known = await self._buckets.read(self.owner.group)
-                numbers = [n for n in numbers if known[n].previous != self.previous.id]
-                numbers = [n for n in numbers if n not in needed]
-                await self._say(self.previous, no_new_state=False, numbers=numbers)
-        except SouthboundError as error:
-            logger.warning("drained, but it takes no new flows yet: %s", error)
-
-    async def _say(self, to: Member, *, no_new_state: bool, numbers: Collection[int]) -> None:
-        self._buckets.check_holder()
-        try:
-            async with asyncio.timeout(_SAY_S):
-                await to.southbound.set_no_new_state(no_new_state, numbers)
-        except TimeoutError:
-            raise SouthboundError(to.name, "did not answer in time", down=True) from None
 
     async def _still_shared(self) -> bool:
         """Lets go of the buckets that have been turned again; whether any is left."""

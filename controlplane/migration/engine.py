@@ -16,6 +16,7 @@ from controlplane.migration.buckets import BucketKeeper, share_of
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
+from controlplane.migration.intake import Intake
 from controlplane.migration.journal import JournalError
 from controlplane.migration.left_rules import LeftRules
 from controlplane.migration.memory import Memory
@@ -94,9 +95,11 @@ class Engine:
         self._wall_clock = wall_clock
         outbox = Outbox(switch, limits.outbox_bytes, memory.journal.flush)
         numbers = Numbers()
+        buckets = BucketKeeper(switch, memory.journal)
         self._services = Services(
             writer=RuleWriter(switch, limits, memory.journal.flush),
-            buckets=BucketKeeper(switch, memory.journal),
+            buckets=buckets,
+            intake=Intake(buckets),
             outbox=outbox,
             buffer=memory.buffer,
             journal=memory.journal,
@@ -148,6 +151,9 @@ class Engine:
                     self._members.values(), taken_over, self._services, self._house_keeping
                 ):
                     self._spawn(tasks, drain.run(), f"drain of {drain.previous.name}")
+                for member in self._members.values():
+                    keeping = self._services.intake.keep(member)
+                    helpers.append(tasks.create_task(keeping, name=f"intake of {member.name}"))
                 self._tasks = tasks
                 self.ready.set()
                 try:

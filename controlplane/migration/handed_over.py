@@ -25,28 +25,29 @@ async def hand_over_rules(
     which goes when the connection ends or pauses. Left as it is, it would let the flow begin
     anew at an instance that is drained, or is gone.
     """
-    registry = services.registry
-    stranded = dict.fromkeys(registry.stranded_at(previous.id), InstanceRule(previous.id))
-    led = stranded | await _led_to(previous.id, services.writer)
-    rules = {
-        flow: InstanceRule(owners[flow.bucket]) if rule == InstanceRule(previous.id) else rule
-        for flow, rule in led.items()
-        if flow.bucket in owners and flow not in registry
-    }
-    flows = [*rules]
+    registry, writer, old = services.registry, services.writer, InstanceRule(previous.id)
+    led = {*registry.stranded_at(previous.id), *await _led_to(previous.id, writer)}
+    flows = [flow for flow in led if flow.bucket in owners]
     for first in range(0, len(flows), _AT_ONCE):  # what others have to write goes in between
-        some = flows[first : first + _AT_ONCE]
+        some = {flow for flow in flows[first : first + _AT_ONCE] if flow not in registry}
+        stranded = some.intersection(registry.stranded_at(previous.id))
+        rules = {
+            flow: InstanceRule(owners[flow.bucket])
+            if flow in stranded or writer.rules[flow] == old
+            else writer.rules[flow]
+            for flow in some
+            if flow in stranded or _may_lead(flow, old, writer)
+        }
         outcomes = await asyncio.gather(
-            *(_put(services.writer, flow, rules[flow], counts) for flow in some)
+            *(_put(writer, flow, rule, counts) for flow, rule in rules.items())
         )
         for outcome in outcomes:
             if outcome.result is not WriteResult.WRITTEN:
                 raise MoveError(f"a rule still leads to {previous.name}: {outcome.reason}")
-    let_go = [flow for flow in rules if registry.is_stranded(flow)]
-    if let_go:
-        came = await services.barriers.wait(counts)
-        for flow in let_go:
-            registry.forget(flow, stray=not came)
+        if stranded:
+            came = await services.barriers.wait(counts)
+            for flow in stranded:
+                registry.forget(flow, stray=not came)
 
 
 def keep_copies(owners: Mapping[int, int], services: Services) -> None:
@@ -68,17 +69,20 @@ def keep_copies(owners: Mapping[int, int], services: Services) -> None:
         journal.forget_copies(instance, flows)
 
 
-async def _led_to(instance: int, writer: RuleWriter) -> dict[FiveTuple, FlowRule]:
-    """The rules, as far as is known, of flows that the switch leads to an instance, or may."""
-    old = InstanceRule(instance)
-    found: dict[FiveTuple, FlowRule] = {}
+async def _led_to(instance: int, writer: RuleWriter) -> list[FiveTuple]:
+    """The flows that the switch leads to an instance, or may, as far as is known."""
+    found: list[FiveTuple] = []
     for number, flow in enumerate(tuple(writer.rules)):
-        rule = writer.rules.get(flow)
-        if rule is not None and (rule == old or old in writer.may_be.get(flow, ())):
-            found[flow] = rule
+        if _may_lead(flow, InstanceRule(instance), writer):
+            found.append(flow)
         if number % _TURN == _TURN - 1:
             await asyncio.sleep(0)
     return found
+
+
+def _may_lead(flow: FiveTuple, rule: InstanceRule, writer: RuleWriter) -> bool:
+    now = writer.rules.get(flow)
+    return now == rule or (now is not None and rule in writer.may_be.get(flow, ()))
 
 
 def _put(

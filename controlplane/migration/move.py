@@ -298,6 +298,7 @@ class Move:
         self._taken_over = taken_over_report(begun, ruled, kept, holds=self._holds)
         self._enter(MoveState.MOVING)
         self._mover.take_over(flows)
+        self._turning.take_over()
 
     async def finish(self) -> None:
         """Finishes or undoes each flow that was taken over, and drains the source."""
@@ -339,8 +340,7 @@ class Move:
     async def _finish(self) -> None:
         with self._timed("move"):
             await self._mover.finish()
-        await self._turning.take_over(self.turned_before)
-        await self._turning.close_source()
+        await self._turning.finish(self.turned_before)
         self.reason = self.reason or "an earlier controller ended while it was under way"
         await self._conclude()
 

@@ -10,9 +10,9 @@ from typing import Protocol
 from controlplane.migration.barriers import Barriers
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.buffer import PacketBuffer
-from controlplane.migration.closed import ClosedBuckets
 from controlplane.migration.events import EventLog
 from controlplane.migration.garbage import GarbagePause
+from controlplane.migration.intake import Intake
 from controlplane.migration.journal import Journal
 from controlplane.migration.numbers import Numbers
 from controlplane.migration.options import Limits
@@ -121,6 +121,7 @@ class Services:
 
     writer: RuleWriter
     buckets: BucketKeeper
+    intake: Intake
     outbox: Outbox
     buffer: PacketBuffer
     journal: Journal
@@ -130,6 +131,5 @@ class Services:
     clock: Callable[[], float]
     """Monotonic seconds."""
     registry: Registry = field(default_factory=Registry)
-    closed: ClosedBuckets = field(default_factory=ClosedBuckets)
     events: EventLog = field(default_factory=EventLog)
     garbage: GarbagePause = field(default_factory=GarbagePause)

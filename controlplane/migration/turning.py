@@ -45,32 +45,40 @@ class Turning:
         """The buckets that are given back if the move is undone."""
         self._shared: frozenset[int] = frozenset()
         """Those in which flows are left at the source."""
-        self._is_closed = False
-        """Whether the source takes no new flow of the scope."""
 
     async def turn(self) -> None:
         """New flows go to the destination. Raises MoveError and SouthboundError.
 
         The source takes none any more, once it has read what was steered to it before.
         """
+        async with self._services.buckets.turning:
+            try:
+                await self._turn()
+            except BaseException:
+                self._services.intake.doubt(self._source, self._destination)
+                raise
+
+    async def _turn(self) -> None:
         counts, keeper, group = self._counts, self._services.buckets, self._source.group
         turned = Bucket(self._destination.id, self._source.id)
-        async with keeper.turning:
-            known = await keeper.read(group)
-            mine = owned(known, self._source.id, self._scope)
-            if mine:
-                counts.southbound_calls += 1
-                self._services.journal.turn_for(self._move, mine)
-                await self._destination.southbound.set_no_new_state(False, mine)
-                self.turned = mine
-                await self._close_returned(known, mine)
-                counts.writes += 1
-                counts.updates += len(mine)
-                await keeper.write(group, dict.fromkeys(mine, turned))
-            self._shared = shared(await keeper.read(group), *turned, self._scope)
-            self._services.closed.rely(self, self._source.id, self._scope)
-            await close_buckets(self._source, self._scope, self._services, counts)
-            self._is_closed = True
+        known = await keeper.read(group)
+        mine = owned(known, self._source.id, self._scope)
+        if mine:
+            counts.southbound_calls += 1
+            self._services.journal.turn_for(self._move, mine)
+            keeper.check_holder()
+            await self._destination.southbound.set_no_new_state(False, mine)
+            self.turned = mine
+            await self._close_returned(known, mine)
+            counts.writes += 1
+            counts.updates += len(mine)
+            await keeper.write(group, dict.fromkeys(mine, turned))
+        self._shared = shared(await keeper.read(group), *turned, self._scope)
+        self._need_source_closed()
+        await close_buckets(self._source, self._scope, self._services, counts)
+
+    def _need_source_closed(self) -> None:
+        self._services.intake.need_closed(self, self._source, self._scope)
 
     async def _close_returned(self, known: Mapping[int, Bucket], mine: Collection[int]) -> None:
         """Where the destination still has flows, the source takes none before it is turned.
@@ -81,37 +89,30 @@ class Turning:
         returned = [number for number in mine if known[number].previous == self._destination.id]
         if returned:
             self._counts.southbound_calls += 1
+            self._services.buckets.check_holder()
             await self._source.southbound.set_no_new_state(True, returned)
 
-    async def take_over(self, turned: frozenset[int]) -> None:
+    def take_over(self) -> None:
+        """An earlier controller has begun to turn them. `finish` is to follow."""
+        self._need_source_closed()
+
+    async def finish(self, turned: frozenset[int]) -> None:
         """What an earlier controller has turned counts as turned here. Raises SwitchError.
 
-        Not what another move has turned that goes the same way.
+        Not what another move has turned that goes the same way. The source is closed as by
+        `turn`; if it does not answer, whoever watches it does that.
         """
         buckets = await self._services.buckets.read_first(self._source.group)
         self._shared = shared(buckets, self._destination.id, self._source.id, self._scope)
         self.turned = self._shared & turned
-
-    async def close_source(self) -> None:
-        """As `turn` does, where it may not have come to that. Raises MoveError.
-
-        The destination may have been closed already, to give the buckets back. If one of them
-        does not answer, whoever watches them does it.
-        """
-        keeper = self._services.buckets
-        async with keeper.turning:
-            known = await keeper.read(self._source.group)
-            others = self._scope - owned(known, self._source.id, self._scope)
-            mine = owned(known, self._destination.id, self._scope)
-            with suppress(SouthboundError):
-                await self._destination.southbound.set_no_new_state(False, mine)
-                await close_buckets(self._source, others, self._services, self._counts)
-                self._services.closed.rely(self, self._source.id, self._scope)
-                self._is_closed = True
+        async with self._services.buckets.turning:
+            for instance in (self._destination, self._source):
+                with suppress(SouthboundError):
+                    await self._services.intake.settle(instance)
 
     def let_go(self) -> None:
         """It does not need the source closed any more."""
-        self._services.closed.release(self)
+        self._services.intake.release(self)
 
     async def give_back(self) -> None:
         """Turns the buckets back. Raises MoveError and SouthboundError.
@@ -122,31 +123,28 @@ class Turning:
         keeper, group = self._services.buckets, self._source.group
         back = Bucket(self._source.id, self._destination.id)
         async with keeper.turning:
-            keeper.check_holder()
-            needed = self._services.closed.relied_on(self._source.id) | self._shared
-            opened = self.turned | (self._scope - needed)
-            await self._source.southbound.set_no_new_state(False, opened)
-            await self._tell_destination(no_new_state=True)
             try:
+                keeper.check_holder()
+                await self._source.southbound.set_no_new_state(False, self.turned)
+                await self._close_destination()
                 await keeper.write(group, dict.fromkeys(self.turned, back))
             except MoveError:
                 if shared(await keeper.read(group), *back, self.turned) != self.turned:
-                    await self._tell_destination(no_new_state=False)
                     raise
+            finally:
+                self._services.intake.doubt(self._source, self._destination)
 
-    async def _tell_destination(self, *, no_new_state: bool) -> None:
-        """Not for long: it may be why the move is undone."""
+    async def _close_destination(self) -> None:
+        """It is not waited for long: it may be why the move is undone."""
         self._services.buckets.check_holder()
         with suppress(SouthboundError, TimeoutError):
             async with asyncio.timeout(_TELL_S):
-                await self._destination.southbound.set_no_new_state(no_new_state, self.turned)
+                await self._destination.southbound.set_no_new_state(True, self.turned)
 
     # --- who watches them ---------------------------------------------------------------
 
     def watch_source(self) -> Drain:
         """A watch over the flows that were left at the source."""
-        if not self._is_closed:
-            return self._watch(self._destination, self._source, self._shared)
         number = self._services.journal.watch(self._destination.id, self._source.id, self._scope)
         return self._watch(self._destination, self._source, self._shared, self._scope, number)
 

@@ -37,7 +37,9 @@ _RATE_PER_S = 60.0
 _RHO = 0.35
 _WARM_UP_S = 3.0  # until there are flows of all sizes
 _LOAD_END_S = 20.0
-_PATIENCE_S = 70.0  # TCP backs off: four outages in a row make it silent for a minute
+# TCP sends again after two minutes at the latest (TCP_RTO_MAX in Linux's net/tcp.h), and then
+# nothing fails any more: who is silent for longer than that is cut off.
+_PATIENCE_S = 150.0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ control Affinity(
     in group_t group,
     in timestamp_t timeout,
     in timestamp_t now,
-    in bool is_bounce,
+    in instance_t bounced_by, // or none
     inout instance_t instance)
 {
     register<timestamp_t>(AFFINITY_CELLS) affinity_0;
@@ -85,7 +85,11 @@ control Affinity(
         if (instance == NO_INSTANCE) {
             buckets.apply();
             instance = owner;
-            if (previous != NO_INSTANCE && !is_bounce) {
+            // Each of the two that the bucket is shared by may bounce it to the other only: had
+            // both forgotten the flow, it would go round for ever.
+            bool asked = bounced_by != NO_INSTANCE
+                && (bounced_by == previous || bounced_by == owner);
+            if (previous != NO_INSTANCE && !asked) {
                 timestamp_t seen_0;
                 timestamp_t seen_1;
                 timestamp_t seen_2;

@@ -135,7 +135,12 @@ class ModelInstance:
 
     async def get_info(self) -> pb.Info:
         self._check()
-        return pb.Info(name=self.name, function=self.function, state_version=self.version)
+        return pb.Info(
+            name=self.name,
+            function=self.function,
+            state_version=self.version,
+            closed_buckets=sorted(self.closed),
+        )
 
     async def get_load(self) -> pb.Load:
         self._check()

@@ -20,7 +20,6 @@ from controlplane.migration.peers import (
     Bucket,
     FlowRule,
     HoldRule,
-    InstanceRule,
     Member,
     RuledPackets,
     RuleUpdate,
@@ -149,15 +148,15 @@ class ModelSwitch:
             if self._has_controller:
                 self._hold(rule.migration, frame)
             return
-        if isinstance(rule, InstanceRule):
-            instance = rule.instance
-        else:
-            bucket = self.buckets[flow.bucket]
-            instance = bucket.owner
-            if bucket.previous and (flow, bucket.previous) in self.seen:
-                instance = bucket.previous
+        instance = rule.instance if rule is not None else self._of_bucket(flow)
         self.seen.add((flow, instance))
         self.instances[instance].port.put_nowait(frame)
+
+    def _of_bucket(self, flow: FiveTuple) -> int:
+        bucket = self.buckets[flow.bucket]
+        if bucket.previous and (flow, bucket.previous) in self.seen:
+            return bucket.previous
+        return bucket.owner
 
     def _hold(self, migration: int, frame: bytes) -> None:
         if self.loses_every and self.held % self.loses_every == 0:
@@ -171,12 +170,15 @@ class ModelSwitch:
     def _bounced(self, bounce: tuple[int, bytes]) -> None:
         sender, frame = bounce
         flow, _ = packet_of(frame)
-        owner = self.buckets[flow.bucket].owner
-        if owner == sender:
+        bucket = self.buckets[flow.bucket]
+        instance = bucket.owner
+        if sender not in (bucket.owner, bucket.previous):
+            instance = self._of_bucket(flow)
+        if instance == sender:
             self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 1, 0, frame))
         else:
-            self.seen.add((flow, owner))
-            self.instances[owner].port.put_nowait(detoured(frame))
+            self.seen.add((flow, instance))
+            self.instances[instance].port.put_nowait(detoured(frame))
 
     def _packet_out(self, packet: PacketOut) -> None:
         if packet.kind == PACKET_OUT_BARRIER and self.loses_barriers:

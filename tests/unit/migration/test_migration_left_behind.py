@@ -24,6 +24,7 @@ from controlplane.migration.memory import Memory
 from controlplane.migration.options import KeepAt, Kind
 from controlplane.migration.peers import (
     Bucket,
+    HoldRule,
     InstanceRule,
     RuleUpdate,
     UpdateOutcome,
@@ -372,3 +373,97 @@ async def test_who_takes_over_watches_flows_of_buckets_that_others_own() -> None
             await until(lambda: not journal.open_watches())
             await send(model, foreign[0], 2)
             assert len(model.nf2.flows[foreign[0]]) == 2
+
+
+@pytest.mark.parametrize("kind", [Kind.DRAIN, Kind.MOVE_ELEPHANT])
+async def test_a_flow_that_lives_by_a_third_instance_s_bounces_stays_where_it_is(
+    kind: Kind,
+) -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        foreign = await split(model, engine)
+        _, nf2, nf3 = model.instances
+        flow = foreign[0]
+        away = await engine.begin(options(Kind.DRAIN, source="nf3", destination="nf1"))
+        await away.moved.wait()
+        del nf3.flows[flow]  # it has paused, and its rule leads there still
+        model.sent[flow] = 0
+        await send(model, flow, 5)
+        assert nf2.flows[flow] == list(range(5))
+        turned = await engine.begin(options(kind, source="nf2", destination="nf1"))
+        await turned.moved.wait()
+        await send(model, flow, 5)
+        assert nf2.flows[flow] == list(range(10))
+        model.check()
+
+
+async def test_a_copy_in_a_bucket_that_others_share_is_a_copy_still() -> None:
+    journal, detector = Journal(), ModelDetector()
+    memory = Memory(fresh_buffer(), journal)
+    async with Model(1, instances=3) as model, running(model, detector, memory=memory) as engine:
+        nf1, _, nf3 = model.instances
+        await finish(await engine.begin(options(Kind.DRAIN, share=0.5)))
+        theirs = frozenset(n for n, bucket in model.switch.buckets.items() if bucket.owner == 2)
+        flows = [flow_of(number) for number in range(1, 60)]
+        moved, flow = [flow for flow in flows if flow.bucket in theirs][:2]
+        mouse = next(flow for flow in flows if flow.bucket not in theirs)
+        for each in (moved, flow, mouse):
+            await send(model, each, 3)
+        away = await engine.begin(options(Kind.DRAIN))
+        await away.moved.wait()
+        put = nf3.import_chunk
+
+        async def unanswered(chunk: pb.StateChunk) -> None:
+            await put(chunk)
+            if FiveTuple.from_message(chunk.flow) == flow:
+                await asyncio.Event().wait()
+
+        nf3.import_chunk, nf3.refuse_delete = unanswered, True
+        detector.flows = (moved, flow)
+        move = await engine.begin(
+            options(Kind.MOVE_ELEPHANT, source="nf2", destination="nf3", buckets=theirs)
+        )
+        await move.moved.wait()
+        nf3.import_chunk, nf3.refuse_delete = put, False
+        assert flow in journal.copies_at(3)
+        del nf1.flows[mouse]
+        await finish(away)
+        assert flow in journal.copies_at(3)
+
+
+async def test_rules_that_are_handed_over_do_not_disturb_a_move_that_begins_meanwhile() -> None:
+    others = [flow_of(number) for number in range(1000, 1600)]
+    async with Model(0, instances=3) as model:
+        nf1, nf2, nf3 = model.instances
+        model.switch.rules = dict.fromkeys(others, InstanceRule(3))  # of flows that have ended
+        async with running(model) as engine:
+            flow = (await split(model, engine))[0]
+            away = await engine.begin(options(Kind.DRAIN, source="nf3", destination="nf1"))
+            await away.moved.wait()
+            del nf3.flows[flow]
+            model.sent[flow] = 0
+            await send(model, flow, 5)
+            assert nf2.flows[flow] == list(range(5))
+            listing, goes_on = nf2.list_flows, asyncio.Event()
+
+            async def late() -> list[FlowSummary]:
+                await goes_on.wait()
+                return await listing()
+
+            nf2.list_flows = late
+            nf1.pace_s = 0.3
+            two = await engine.begin(options(Kind.MOVE, source="nf2", destination="nf1"))
+            await until(lambda: Bucket(1, 2) in owners(model) and len(nf2.closed) > 0)
+            writes = len(model.switch.writes)
+            for each in list(nf3.flows):
+                del nf3.flows[each]
+                model.sent.pop(each)
+            await until(lambda: len(model.switch.writes) > writes + 2)
+            goes_on.set()
+            await until(lambda: isinstance(model.switch.rules.get(flow), HoldRule))
+            await asyncio.sleep(0.1)
+            assert isinstance(model.switch.rules[flow], HoldRule)
+            await send(model, flow, 2)
+            await two.moved.wait()
+            await model.quiet()
+            assert nf1.flows[flow] == list(range(7))
+            model.check()

@@ -1,6 +1,6 @@
 """Which instance takes new flows of which buckets, when moves and drains meet.
 
-Run: pytest tests/unit/migration/test_migration_closed.py
+Run: pytest tests/unit/migration/test_migration_intake.py
 """
 
 from __future__ import annotations
@@ -10,33 +10,64 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 from instance_model import flow_of
-from migration_model import Model
+from migration_model import Model, ModelDetector
 from test_migration_engine import FLOWS, finish, options, running, until
-from test_migration_left_behind import owners, send
+from test_migration_left_behind import owners, send, split
 from test_migration_takeover import ended, fresh_buffer
 from test_migration_takeover_moves import killed
 
-from controlplane.migration.closed import ClosedBuckets
+from controlplane.migration import intake as intake_module
+from controlplane.migration.buckets import BucketKeeper
+from controlplane.migration.intake import Intake
 from controlplane.migration.journal import Journal
 from controlplane.migration.memory import Memory
 from controlplane.migration.options import Kind
 from controlplane.migration.peers import Bucket
 from controlplane.migration.report import MoveState
+from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import SouthboundError
 
 
-def test_who_relies_on_what() -> None:
-    closed, one, other = ClosedBuckets(), object(), object()
-    assert closed.relied_on(1) == frozenset()
-    closed.rely(one, 1, (1, 2, 3))
-    closed.rely(other, 1, (3, 4))
-    assert closed.relied_on(1) == {1, 2, 3, 4}
-    assert closed.relied_on(2) == frozenset()
-    closed.rely(one, 1, (1,))
-    assert closed.relied_on(1) == {1, 3, 4}
-    closed.release(other)
-    closed.release(other)
-    assert closed.relied_on(1) == {1}
+async def test_what_is_closed() -> None:
+    """Turned away from it or needed by somebody, but never its own."""
+    async with Model(0, instances=3) as model:
+        nf1, one, other = model.members["nf1"], object(), object()
+        model.switch.buckets.update({1: Bucket(2), 2: Bucket(3), 3: Bucket(2, 1), 4: Bucket(1, 2)})
+        buckets = BucketKeeper(model.switch, Journal())
+        intake = Intake(buckets)
+
+        async def closed() -> set[int]:
+            await intake.settle(nf1)
+            return model.nf1.closed
+
+        assert await closed() == {3}
+        intake.need_closed(one, nf1, (1, 2, 4, 5))
+        intake.need_closed(other, nf1, (2,))
+        intake.need_closed(object(), model.members["nf2"], (6, 7))
+        assert await closed() == {1, 2, 3}
+        intake.release(one)
+        intake.release(one)
+        assert await closed() == {2, 3}
+        await buckets.write(1, {2: Bucket(1), 3: Bucket(2)})
+        assert await closed() == set()
+
+
+async def test_who_is_wrong_is_set_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "_LOOK_S", 0.02)
+    monkeypatch.setattr(intake_module, "_AGAIN_S", 0.02)
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        there = await engine.begin(options(Kind.DRAIN))
+        await there.moved.wait()
+        model.nf1.closed.clear()  # it is started anew
+        await until(lambda: len(model.nf1.closed) == 64)
+        model.nf2.down = True
+        model.nf2.closed.update(range(10))  # a word comes late
+        await asyncio.sleep(0.05)
+        assert len(model.nf2.closed) == 10
+        model.nf2.down = False
+        await until(lambda: not model.nf2.closed)
 
 
 @pytest.mark.parametrize("source_is_down", [False, True])
@@ -178,8 +209,91 @@ async def test_a_move_back_that_cannot_close_the_source_leaves_it_open() -> None
         await back.moved.wait()
         assert back.state is MoveState.FAILED
         assert owners(model) == {Bucket(2, 1): 64}
-        assert not model.nf2.closed
-        assert len(model.nf1.closed) == 64
+        await until(lambda: not model.nf2.closed and len(model.nf1.closed) == 64)
         new = flow_of(300)
         await send(model, new, 2)
         assert model.nf2.flows[new] == [0, 1]
+
+
+@pytest.mark.parametrize("kind", [Kind.DRAIN, Kind.MOVE])
+async def test_who_takes_over_opens_the_owner_that_was_to_be_moved_back_from(kind: Kind) -> None:
+    journal = Journal()
+    async with Model(1) as model:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        write, reached = model.switch.write_buckets, asyncio.Event()
+
+        async def hangs(group: int, buckets: Mapping[int, Bucket]) -> None:
+            if Bucket(1, 2) in buckets.values():
+                reached.set()
+                await asyncio.Event().wait()
+            await write(group, buckets)
+
+        model.switch.write_buckets = hangs
+        async with killed(model, journal) as engine:
+            await (await engine.begin(options(Kind.DRAIN))).moved.wait()
+            back = await engine.begin(options(kind, source="nf2", destination="nf1"))
+            await reached.wait()
+            assert back.state is MoveState.PREPARING
+        assert len(model.nf2.closed) == 64
+        model.switch.write_buckets = write
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            await ended(engine)
+            await until(lambda: not model.nf2.closed and len(model.nf1.closed) == 64)
+            assert owners(model) == {Bucket(2, 1): 64}
+            new = flow_of(300)
+            await send(model, new, 2)
+            assert model.nf2.flows[new] == [0, 1]
+
+
+async def test_a_cancelled_move_that_has_turned_nothing_leaves_nothing_closed() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        await finish(await engine.begin(options(Kind.MOVE)))
+        again = await engine.begin(options(Kind.DRAIN))
+        tell = model.nf1.set_no_new_state
+
+        async def cancelled(no_new_state: bool, buckets: Iterable[int], *, marker: int = 0) -> None:
+            await tell(no_new_state, buckets, marker=marker)
+            model.nf1.set_no_new_state = tell
+            again.cancel("operator")
+
+        model.nf1.set_no_new_state = cancelled
+        await again.ended.wait()
+        assert again.state is MoveState.CANCELLED
+        await until(lambda: not model.nf1.closed)
+
+
+async def test_a_source_that_is_silent_when_its_move_is_taken_over_is_watched_all_the_same() -> (
+    None
+):
+    journal, detector = Journal(), ModelDetector()
+    async with Model(0, instances=3) as model:
+        nf1, _, nf3 = model.instances
+        async with killed(model, journal, detector) as engine:
+            foreign = await split(model, engine)
+            detector.flows = tuple(flow for flow in nf3.flows if flow not in foreign)[:3]
+            nf1.pace_s = 0.05
+            move = await engine.begin(options(Kind.MOVE_ELEPHANT, source="nf3", destination="nf1"))
+            await until(lambda: move.report().flows.moved >= 2)
+        nf1.pace_s = 0
+        ask = nf3.get_info
+        calls = iter(range(10))
+
+        async def silent_at_first() -> pb.Info:
+            if next(calls, 3) < 3:
+                raise SouthboundError("nf3", "did not answer in time", down=True)
+            return await ask()
+
+        nf3.get_info = silent_at_first
+        nf3.closed.clear()
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            taken = await ended(engine)
+            assert taken is not None
+            for flow in [flow for flow in nf3.flows if flow not in foreign]:
+                del nf3.flows[flow]
+            await until(lambda: taken.drain is not None and taken.drain.left == len(foreign))
+            assert len(nf3.closed) == 64
+            nf3.flows.clear()
+            await until(lambda: taken.state is MoveState.DONE)
