@@ -114,6 +114,20 @@ def test_a_bounce_does_not_go_back_to_where_the_flow_was_seen(switch: PtfSwitch)
     assert switch.process(NF1, bounced(frame)) == [Out(NF2, unmarked(frame))]
 
 
+def test_a_third_instance_s_bounce_goes_to_where_the_flow_was_seen(switch: PtfSwitch) -> None:
+    """A rule has led it there. Had both that share the bucket forgotten it, it comes up here."""
+    frame = to_server(TCP(sport=3083, dport=80))
+    switch.put(*buckets(9, 1))
+    assert switch.process(NF2, bounced(frame)) == [Dropped(p4.DROP_NO_INSTANCE)]
+    switch.put(*buckets(1))
+    assert switch.process(CLIENT, frame) == [Out(NF1, frame)]
+    switch.put(*buckets(9, 1))
+    assert switch.process(NF2, bounced(frame)) == [Out(NF1, unmarked(frame))]
+    switch.put(*buckets(2, 1))
+    assert switch.process(NF1, bounced(frame)) == [Out(NF2, unmarked(frame))]
+    assert switch.process(NF2, bounced(frame)) == [refused(2, NF2, frame)]
+
+
 def test_a_bounced_flow_belongs_to_the_owner_from_then_on(switch: PtfSwitch) -> None:
     """The owner is turned again: the flow stays where the bounce went."""
     frame = to_server(TCP(sport=3081, dport=80))
