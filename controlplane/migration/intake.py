@@ -3,7 +3,7 @@
     closed(i) = (turned away from i and not drained  ∪  needed by a move or a watch)  −  owned by i
 
 It is open in all others. Whoever changes one of the three tells the instance, or says that it
-is in doubt. Each instance is also looked at now and then: one that was hung, was started anew
+is in doubt. Each instance is also looked at every two seconds: one that was hung, was started anew
 or was left behind by an earlier controller is set right.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from controlplane.migration.buckets import BucketKeeper, owned
 from controlplane.migration.errors import MoveError
@@ -20,9 +21,8 @@ from nf.southbound.client import SouthboundError
 
 _ANSWER_S = 0.5
 """How long an instance may take to answer while the buckets cannot be turned."""
-_AGAIN_S = 2.0
-"""How soon one that has not is asked again."""
-_LOOK_S = 10.0
+_LOOK_S = 2.0
+"""How often each is looked at."""
 
 
 class Intake:
@@ -92,15 +92,12 @@ class Intake:
         doubt = self._doubts[instance.id]
         while True:
             doubt.clear()
-            wait_s = _LOOK_S
             try:
                 await instance.southbound.get_info()  # else it would hold up who turns buckets
                 async with self._buckets.turning:
                     await self._settle(instance)
             except (MoveError, SouthboundError):
-                wait_s = _AGAIN_S
-            try:
-                async with asyncio.timeout(wait_s):
+                pass  # it is asked again
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
                     await doubt.wait()
-            except TimeoutError:
-                pass

@@ -415,17 +415,18 @@ class Move:
         """
         turned = self._turning.turned
         self._turning.let_go()
-        if turned:
-            self.drain = self._turning.watch_source_anew()
+        is_back = False
         if turned and await self._alive(self.source):
             self._enter(MoveState.UNDOING)
             with self._timed("undo"):
                 try:
                     await self._turning.give_back()
+                    is_back = True
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
-                else:
-                    self.drain = self._turning.watch_destination()
+        if turned:
+            watch = self._turning.watch_destination if is_back else self._turning.watch_source_anew
+            self.drain = watch()
         await self._sum_up()
         self._enter(end)
 

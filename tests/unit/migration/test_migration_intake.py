@@ -54,7 +54,6 @@ async def test_what_is_closed() -> None:
 
 async def test_who_is_wrong_is_set_right(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "_LOOK_S", 0.02)
-    monkeypatch.setattr(intake_module, "_AGAIN_S", 0.02)
     async with Model(0) as model, running(model) as engine:
         await model.load(FLOWS, 100)
         await model.quiet()
