@@ -21,11 +21,13 @@ class Exporter:
     def __init__(
         self,
         source: Member,
+        destination: Member,
         services: Services,
         counts: ControlCounts,
         dispatch: Callable[[FlowRecord, Event, str], None],
     ) -> None:
         self._source = source
+        self._destination = destination
         self._services = services
         self._counts = counts
         self._dispatch = dispatch
@@ -45,13 +47,22 @@ class Exporter:
                     first_s = first_s or self._services.clock()
                     record.marker_read_s = first_s
                     if chunk.absent:
-                        self._dispatch(record, Event.ABSENT, "")
+                        self._tell_absent(record)
                     else:
                         record.chunk = chunk
                         self._dispatch(record, Event.STATE, "")
         except SouthboundError as error:
             for record in records[told:]:
                 self._dispatch(record, Event.FAILED, str(error))
+
+    def _tell_absent(self, record: FlowRecord) -> None:
+        """It has ended, and begins at the destination next time, unless that is for a third."""
+        bucket = self._services.buckets.last(self._source.group, record.flow.bucket)
+        if bucket is None or bucket.owner in (self._source.id, self._destination.id):
+            self._dispatch(record, Event.ABSENT, "")
+        else:
+            reason = f"{self._source.name} has no state of it, and a third instance owns its bucket"
+            self._dispatch(record, Event.FAILED, reason)
 
     async def _behind_marker(self, records: Sequence[FlowRecord]) -> AsyncGenerator[pb.StateChunk]:
         """The chunks of the flows, behind a marker if their packets wait."""

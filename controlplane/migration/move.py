@@ -172,6 +172,8 @@ class Move:
         """Rolls back what is not committed, and gives the buckets back. Raises MoveError."""
         if self.state not in (MoveState.PREPARING, MoveState.MOVING):
             raise MoveError(f"{self.id} cannot be cancelled: it is {self.state}", conflict=True)
+        if self._cancelled:
+            return
         self._cancelled = True
         self.reason = f"{self.reason}; {reason}" if self.reason else reason
         self._mover.cancel(reason)

@@ -95,7 +95,7 @@ class Mover:
             on_answer=self._answered,
         )
         limits = services.limits
-        exporter = Exporter(source, services, self.control, self.dispatch)
+        exporter = Exporter(source, destination, services, self.control, self.dispatch)
         self._exports: Batcher[FlowRecord] = Batcher(
             exporter.export, max_batch=limits.export_batch, at_once=limits.exports_at_once
         )

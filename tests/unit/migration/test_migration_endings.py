@@ -246,6 +246,7 @@ async def test_a_cancel_does_not_hide_why_flows_were_not_moved() -> None:
         move = await engine.begin(options())
         await asked.wait()
         move.cancel("cancelled by the operator")
+        move.cancel("cancelled once more")
         await move.moved.wait()
         assert move.reason.startswith("3 of 24 flows were not moved: nf2: refused")
         assert move.reason.endswith("; cancelled by the operator")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 import pytest
 from instance_model import flow_of
@@ -467,3 +468,28 @@ async def test_rules_that_are_handed_over_do_not_disturb_a_move_that_begins_mean
             await model.quiet()
             assert nf1.flows[flow] == list(range(7))
             model.check()
+
+
+async def test_a_flow_of_another_s_bucket_that_ends_before_its_export_is_left() -> None:
+    detector = ModelDetector()
+    async with Model(0, instances=3) as model, running(model, detector) as engine:
+        foreign = await split(model, engine)
+        flow = foreign[0]
+        nf1, nf2, nf3 = model.instances
+        export = nf3.get_perflow
+
+        def ended(*arguments: Any, **options: Any) -> AsyncGenerator[pb.StateChunk]:
+            nf3.flows.pop(flow, None)
+            return export(*arguments, **options)
+
+        nf3.get_perflow = ended
+        detector.flows = (flow, next(each for each in nf3.flows if each not in foreign))
+        move = await engine.begin(options(Kind.MOVE_ELEPHANT, source="nf3", destination="nf1"))
+        await move.moved.wait()
+        assert move.report().flows.moved == 1
+        assert "a third instance owns its bucket" in move.reason
+        model.sent[flow] = 0
+        await send(model, flow, 3)
+        assert nf2.flows[flow] == list(range(3))
+        assert flow not in nf1.flows
+        model.check()
