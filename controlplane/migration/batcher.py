@@ -36,7 +36,7 @@ class Batcher(Generic[_Item]):
         self._ready.set()
 
     async def run(self) -> None:
-        """Flushes batches until cancelled. `flush` must not raise."""
+        """Flushes batches until cancelled. What `flush` raises ends it."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._slots.acquire()

@@ -49,7 +49,7 @@ class BucketKeeper:
         return self._last.get(group, {}).get(number)
 
     async def write(self, group: int, buckets: Mapping[int, Bucket]) -> None:
-        """Gives buckets of a group to owners. Raises MoveError."""
+        """Gives buckets of a group to owners. Raises MoveError and JournalError."""
         wanted = {**await self.read(group), **buckets}
         self._journal.turn(group, wanted)
         self._known.pop(group, None)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from controlplane.migration.buckets import alone, owned, shared
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
-from controlplane.migration.handed_over import hand_over_rules, keep_copies
+from controlplane.migration.handed_over import adopt_copies, hand_over_rules
 from controlplane.migration.marker import catch_up
 from controlplane.migration.peers import Bucket, Member
 from controlplane.migration.services import Services
@@ -130,7 +130,7 @@ class Drain:
             owners = {number: known[number].owner for number in numbers if known[number].owner}
             await hand_over_rules(self.previous, owners, self._services, self._counts)
             undivided = (0, self.previous.id)
-            keep_copies(
+            adopt_copies(
                 {n: owner for n, owner in owners.items() if known[n].previous in undivided},
                 self._services,
             )

@@ -128,7 +128,8 @@ class Engine:
     async def run(self) -> None:
         """Runs until `stop`; then every move under way is rolled back first.
 
-        Raises SwitchError, in a group, when the switch is gone.
+        Raises SwitchError, in a group, when the switch is gone, and JournalError when nothing can
+        be written down any more, or another controller has taken over.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -228,7 +229,10 @@ class Engine:
             raise MoveError(f"the move cannot be written down: {error}", conflict=True) from None
         move = self._new_move(number, options, source, destination, rule)
         try:
-            await move.prepare()
+            try:
+                await move.prepare()
+            except JournalError as error:
+                raise MoveError(f"it cannot be written down: {error}", conflict=True) from None
             if self._tasks is None:
                 raise MoveError("the controller is stopping", conflict=True)
         except BaseException:

@@ -13,7 +13,7 @@ from controlplane.migration.writer import RuleWriter
 from nf.southbound.flow import FiveTuple
 
 _AT_ONCE = 128
-_TURN = 1024  # rules looked at before the loop gets its turn
+_YIELD_EVERY = 1024  # rules looked at before the loop gets its turn
 
 
 async def hand_over_rules(
@@ -50,7 +50,7 @@ async def hand_over_rules(
                 registry.forget(flow, stray=not came)
 
 
-def keep_copies(owners: Mapping[int, int], services: Services) -> None:
+def adopt_copies(owners: Mapping[int, int], services: Services) -> None:
     """What an instance has of flows in its own buckets is no copy, when no other has any of them.
 
     `owners` has the instance of each bucket of which that is so. A flow may have begun anew
@@ -75,7 +75,7 @@ async def _led_to(instance: int, writer: RuleWriter) -> list[FiveTuple]:
     for number, flow in enumerate(tuple(writer.rules)):
         if _may_lead(flow, InstanceRule(instance), writer):
             found.append(flow)
-        if number % _TURN == _TURN - 1:
+        if number % _YIELD_EVERY == _YIELD_EVERY - 1:
             await asyncio.sleep(0)
     return found
 

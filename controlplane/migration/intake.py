@@ -20,7 +20,7 @@ from controlplane.migration.peers import Bucket, Member
 from nf.southbound.client import SouthboundError
 
 _ANSWER_S = 0.5
-"""How long an instance may take to answer while the buckets cannot be turned."""
+"""How long an instance may take to be set right: the buckets cannot be turned meanwhile."""
 _LOOK_S = 2.0
 """How often each is looked at."""
 
@@ -34,16 +34,16 @@ class Intake:
         self._needs: dict[object, tuple[Member, frozenset[int]]] = {}
         self._doubts: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def need_closed(self, holder: object, instance: Member, buckets: Collection[int]) -> None:
-        """A holder needs an instance to take no new flows of these buckets, and no others.
+    def need_closed(self, claimant: object, instance: Member, buckets: Collection[int]) -> None:
+        """A claimant needs an instance to take no new flows of these buckets, and no others.
 
         It is told by `settle`.
         """
-        self._needs[holder] = instance, frozenset(buckets)
+        self._needs[claimant] = instance, frozenset(buckets)
 
-    def release(self, holder: object) -> None:
-        """A holder needs nothing any more: what nobody else needs closed is opened soon."""
-        instance, _ = self._needs.pop(holder, (None, None))
+    def release(self, claimant: object) -> None:
+        """A claimant needs nothing any more: what nobody else needs closed is opened soon."""
+        instance, _ = self._needs.pop(claimant, (None, None))
         if instance is not None:
             self.doubt(instance)
 
@@ -61,7 +61,8 @@ class Intake:
         """Has an instance closed what it is to have closed, and nothing else, from now on.
 
         `turning` of the buckets is to be held: a word that came late would close what has been
-        turned to it. Raises MoveError and SouthboundError; then it is tried again.
+        turned to it. Raises MoveError and SouthboundError; then it is tried again. Raises
+        JournalError when another controller has taken over.
         """
         try:
             await self._settle(instance)

@@ -1,4 +1,4 @@
-"""One call of `move` or `moveElephant`, from the beginning until the source is drained.
+"""One call of `move`, of any kind, from the beginning until the source is drained.
 
 The order of its parts, and why:
 
@@ -347,7 +347,11 @@ class Move:
         await self._conclude()
 
     async def _conclude(self) -> None:
-        """Watches the flows that are left, if any flow was moved; else gives the buckets back."""
+        """Watches the flows that are left, or gives the buckets back.
+
+        They are given back if it was cancelled; or if flows were not moved, or it was taken over,
+        and no flow has been moved or the destination is down.
+        """
         if await self._ends_cancelled():
             return
         counts = flow_counts(self._mover.records, self._selected, self._chooser.active)

@@ -30,7 +30,7 @@ from controlplane.switch.packets import PacketOut
 from nf.southbound.flow import FiveTuple
 from nf.southbound.inband import detoured
 
-_TURN = 64  # flows handled before the loop gets its turn
+_YIELD_EVERY = 64  # flows handled before the loop gets its turn
 _WRITTEN_AT_ONCE = 256  # flows in one transaction of the journal: a few milliseconds
 _TICK_S = 0.1
 _NO_BARRIER = "the switch has returned no barrier: packets may still come, and are passed on"
@@ -107,8 +107,8 @@ class Mover:
         self._settlings: Batcher[FlowRecord] = Batcher(
             self._settle, max_batch=limits.in_flight, at_once=2
         )
-        self._catch_ups: Batcher[FlowRecord] = Batcher(
-            self._catch_up, max_batch=limits.in_flight, at_once=2
+        self._lettings_go: Batcher[FlowRecord] = Batcher(
+            self._let_go_stranded, max_batch=limits.in_flight, at_once=2
         )
         self._late_puts: list[FlowRecord] = []
         """Flows that an earlier controller had put, and may put still."""
@@ -140,11 +140,11 @@ class Mover:
     async def run(self, flows: Sequence[FiveTuple]) -> None:
         """Moves the flows; returns when each of them is at an end of the machine.
 
-        What went wrong is in the records; nothing is raised but JournalError.
+        What went wrong is in the records; nothing is raised but JournalError, in a group.
         """
         for number, flow in enumerate(flows):
             self._add(FlowRecord(flow, self._services.numbers.next(), State(self._rules)))
-            if number % _TURN == _TURN - 1:
+            if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         for first in range(0, len(self.records), _WRITTEN_AT_ONCE):
             piece = self.records[first : first + _WRITTEN_AT_ONCE]
@@ -192,7 +192,7 @@ class Mover:
                     ("source deletes", self._source_deletes.run()),
                     ("destination deletes", self._destination_deletes.run()),
                     ("settlings", self._settlings.run()),
-                    ("catch-ups", self._catch_ups.run()),
+                    ("strandings", self._lettings_go.run()),
                     ("deadlines", self._watch_deadlines()),
                     ("cancel", self._watch_cancel()),
                     ("renewals", self._renew()),
@@ -310,14 +310,14 @@ class Mover:
                 )
             if record.state.phase is Phase.WAITING:
                 self.dispatch(record, Event.START)
-            if number % _TURN == _TURN - 1:
+            if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
 
     async def _tell_all(self, phase: Phase, event: Event, reason: str = "") -> None:
         for number, record in enumerate(self.records):
             if record.state.phase is phase:
                 self.dispatch(record, event, reason)
-            if number % _TURN == _TURN - 1:
+            if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
 
     async def _commit_all(self) -> None:
@@ -333,7 +333,7 @@ class Mover:
         for number, record in enumerate(self.records):
             if record.state.phase not in ENDS:
                 self.dispatch(record, Event.CANCEL, self._cancel_reason or "")
-            if number % _TURN == _TURN - 1:
+            if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
 
     async def _watch_deadlines(self) -> None:
@@ -342,7 +342,7 @@ class Mover:
             for number, record in enumerate(self.records):
                 if self._is_overdue(record):
                     self.dispatch(record, Event.TIMEOUT, self._silence(record.state.phase))
-                if number % _TURN == _TURN - 1:
+                if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                     await asyncio.sleep(0)
 
     async def _renew(self) -> None:
@@ -428,7 +428,7 @@ class Mover:
             if outcome.result is WriteResult.WRITTEN and self._services.registry.is_stranded(
                 record.flow
             ):
-                self._catch_ups.add(record)
+                self._lettings_go.add(record)
                 return
             event, reason = _WRITE_EVENTS[outcome.result], ""
             if event is not Event.WRITTEN:
@@ -446,7 +446,7 @@ class Mover:
     def _restore(self, record: FlowRecord) -> None:
         self._write(record, InstanceRule(self._source.id))
 
-    async def _catch_up(self, batch: Sequence[FlowRecord]) -> None:
+    async def _let_go_stranded(self, batch: Sequence[FlowRecord]) -> None:
         """The packets of stranded flows that bear their old number have been passed on."""
         came = await self._services.barriers.wait(self.control)
         for record in batch:

@@ -35,7 +35,7 @@ class Phase(Enum):
     MOVED = "moved"
     """End: the destination has state and packets."""
     FORWARDING = "forwarding"
-    """End: moved, but the switch refuses the rule; packets pass through the controller, or,
+    """End: moved, but the switch does not take the rule; packets pass through the controller, or,
     without a guarantee, are bounced by the source."""
     WITHDRAWING = "withdrawing"
     """Rolling back, for the answer of the destination that was asked to set packets aside."""
@@ -52,8 +52,8 @@ class Phase(Enum):
     ROLLED_BACK = "rolled back"
     """End: the source has state and packets, as before."""
     RETURNING = "returning"
-    """End: rolled back, but the switch refuses the rule; packets pass through the controller, or,
-    where they were kept at the destination, go there and begin a new state."""
+    """End: rolled back, but the switch does not take the rule; packets pass through the
+    controller, or, where they were kept at the destination, go there and begin a new state."""
 
     # Enum members are compared by identity and looked up often.
     __hash__ = object.__hash__
@@ -103,7 +103,7 @@ class Event(Enum):
     IN_PLACE = auto()
     """The destination has imported the state."""
     FAILED = auto()
-    """An instance has failed or refused the export or the import."""
+    """An instance has failed or refused what was asked of it, or a third one may have the flow."""
     DELETED = auto()
     """The instance asked has deleted the state."""
     NOT_DELETED = auto()

@@ -22,7 +22,7 @@ from controlplane.switch.packets import PacketIn, PacketOut
 from nf.southbound.inband import detoured
 from nf.southbound.packet import Packet
 
-_TURN = 64  # packets, before others have their turn
+_YIELD_EVERY = 64  # packets, before others have their turn
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Reception:
         taken = 0
         async for packet in self._switch.packet_ins():
             taken += 1
-            if taken % _TURN == 0:
+            if taken % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             if packet.lost_before:
                 self._count_lost(packet.lost_before)
@@ -102,7 +102,7 @@ class Reception:
             )
 
     def _take_bounce(self, packet: PacketIn) -> None:
-        """The owner of its bucket has handed a packet back: it goes where that one's flows go."""
+        """The owner of its bucket has handed a packet back: it is closed, or has turned it away."""
         self.bounced += 1
         home = self._home_of_bounced(packet.instance, packet.payload)
         if home is None:

@@ -174,7 +174,7 @@ class DrainReport(_Frozen):
     instance: str
     """Whose flows die out: the source; the destination, if the buckets were given back."""
     at_turn: int | None
-    """Live flows that were left when all that was selected had been moved."""
+    """Live flows that were left when it was asked first, after all that was selected had moved."""
     left: int | None
     """Live flows that are left now."""
     drained_ms: float | None = None
@@ -191,14 +191,14 @@ class FlowReport(_Frozen):
     phase: str
     reason: str = ""
     hold_ms: float | None = None
-    """When the hold rule was asked for."""
+    """When the first rule was asked for: *hold*, or *to the destination* where that keeps them."""
     held_ms: float | None = None
-    """When it was written."""
+    """When that rule was written."""
     exported_ms: float | None = None
     in_place_ms: float | None = None
     """When the destination had the state."""
     released_ms: float | None = None
-    """When the packets had been handed to the switch."""
+    """When the packets had been handed to the switch, or admitted by the destination."""
     steered_ms: float | None = None
     deleted_ms: float | None = None
     buffered_packets: int = 0

@@ -99,15 +99,15 @@ class Turning:
     async def finish(self, turned: frozenset[int]) -> None:
         """What an earlier controller has turned counts as turned here. Raises SwitchError.
 
-        Not what another move has turned that goes the same way. The source is closed as by
-        `turn`; if it does not answer, whoever watches it does that.
+        Not what another move has turned that goes the same way. The source is closed, if it
+        answers; whoever watches it waits until it has read what it was sent before.
         """
         buckets = await self._services.buckets.read_first(self._source.group)
         self._shared = shared(buckets, self._destination.id, self._source.id, self._scope)
         self.turned = self._shared & turned
         async with self._services.buckets.turning:
             for instance in (self._destination, self._source):
-                with suppress(SouthboundError):
+                with suppress(MoveError, SouthboundError):
                     await self._services.intake.settle(instance)
 
     def let_go(self) -> None:

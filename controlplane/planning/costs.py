@@ -35,7 +35,7 @@ class MoveCosts:
 
 
 MEASURED = MoveCosts(36.1, 0.472, "measured, `make demo` with the embedded switch on two cores")
-"""From the README's demo: 64.4 ms for 60 flows and 572.8 ms for 1,138, loss-free."""
+"""From a run of the README's demo: 64.4 ms for 60 flows and 572.8 ms for 1,138, loss-free."""
 
 PAPER = MoveCosts(0.0, 0.4, "the paper: more than 400 ms for 1,000 flows (§2)")
 """OpenNF, loss-free and ordered, parallelising and releasing early. It gives no fixed cost."""

@@ -76,7 +76,7 @@ class FlowTable(Generic[State]):
     def state_for(self, packet: Packet, now_us: int, *, detour: bool = False) -> State | None:
         """The state for a packet, a new one for a new flow; None if it may not have one.
 
-        `detour` is whether the packet has been elsewhere: then nobody else wants it.
+        `detour` is whether the packet has been elsewhere: then whom it has turned away may begin.
         """
         state = self._states.get(packet.key)
         if state is not None:

@@ -1,6 +1,6 @@
-"""Where the embedded switch differs from simple_switch_grpc 1.15.5 on purpose.
+"""Where a packet shows that the embedded switch differs from simple_switch_grpc 1.15.5 on purpose.
 
-Everything that is not here is the same on both.
+What has no queue has no depth and no time in it; all else that is not here is the same on both.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ from test_migration_engine import FLOWS, LIMITS, finish, options, running, until
 
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.errors import MoveError
+from controlplane.migration.flow_registry import FlowRegistry
 from controlplane.migration.journal import Journal
 from controlplane.migration.options import Guarantee, Kind
 from controlplane.migration.peers import Bucket, HoldRule, InstanceRule
 from controlplane.migration.record import FlowRecord
 from controlplane.migration.report import MoveState
-from controlplane.migration.services import Registry
 from controlplane.migration.state import State
 
 NEWCOMERS = [flow_of(number) for number in range(300, 320)]
@@ -269,7 +269,7 @@ async def test_a_packet_that_comes_after_lost_barriers_is_passed_on() -> None:
 
 
 def test_no_stranded_flow_is_forgotten() -> None:
-    registry = Registry()
+    registry = FlowRegistry()
     records = [FlowRecord(flow_of(n), n, State()) for n in range(1, 10_001)]
     for record in records:
         registry.add(record, Nobody())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from instance_model import flow_of
 
-from controlplane.migration import services
+from controlplane.migration import flow_registry
+from controlplane.migration.flow_registry import FlowRegistry
 from controlplane.migration.record import FlowRecord
-from controlplane.migration.services import Registry
 from controlplane.migration.state import State
 
 
@@ -18,7 +18,7 @@ class Nobody:
         return 0
 
 
-def ended(registry: Registry, flow: int, migration: int, **how: bool) -> None:
+def ended(registry: FlowRegistry, flow: int, migration: int, **how: bool) -> None:
     record = FlowRecord(flow_of(flow), migration, State())
     registry.add(record, Nobody())
     assert registry.find(migration) is not None
@@ -28,20 +28,20 @@ def ended(registry: Registry, flow: int, migration: int, **how: bool) -> None:
 
 
 def test_what_went_well_is_forgotten_at_once() -> None:
-    ended(registry := Registry(), 1, 7)
+    ended(registry := FlowRegistry(), 1, 7)
     assert registry.find(7) is None
 
 
 def test_of_those_that_did_not_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_MAX_STRAYS", 3)
-    registry = Registry()
+    monkeypatch.setattr(flow_registry, "_MAX_STRAYS", 3)
+    registry = FlowRegistry()
     for number in range(5):
         ended(registry, number, number, stray=True)
     assert [registry.find(number) is not None for number in range(5)] == [False] * 2 + [True] * 3
 
 
 def test_a_stranded_flow_is_remembered_until_its_rule_goes() -> None:
-    registry = Registry()
+    registry = FlowRegistry()
     ended(registry, 1, 7, stray=True, stranded=True)
     ended(registry, 2, 8, stray=True, stranded=True)
     registry.forget(flow_of(1))
@@ -51,7 +51,7 @@ def test_a_stranded_flow_is_remembered_until_its_rule_goes() -> None:
 
 
 def test_a_stranded_flow_is_known_by_all_numbers_that_its_rule_may_have() -> None:
-    registry = Registry()
+    registry = FlowRegistry()
     ended(registry, 1, 7, stray=True, stranded=True)
     ended(registry, 1, 9, stray=True)
     ended(registry, 1, 11, stray=True, stranded=True)
@@ -63,7 +63,7 @@ def test_a_stranded_flow_is_known_by_all_numbers_that_its_rule_may_have() -> Non
 
 
 def test_packets_of_a_stranded_flow_may_come_when_its_rule_has_gone() -> None:
-    registry = Registry()
+    registry = FlowRegistry()
     ended(registry, 1, 7, stray=True, stranded=True)
     registry.forget(flow_of(1), stray=True)
     assert registry.find(7) is not None
