@@ -6,13 +6,14 @@ Run: pytest tests/unit/migration/test_migration_endings.py
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 from instance_model import flow_of, frame_of
 from migration_model import Model
 from test_migration_engine import FLOWS, options, running, until
+from test_migration_takeover import fresh_buffer
 
 from controlplane.migration import mover as mover_module
 from controlplane.migration.buffer import PacketBuffer
@@ -31,6 +32,7 @@ from controlplane.switch.errors import SwitchError
 from controlplane.switch.packets import PacketOut
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import SouthboundError
+from nf.southbound.flow import FiveTuple
 
 NEWCOMERS = [flow_of(number) for number in range(300, 320)]
 
@@ -250,3 +252,18 @@ async def test_a_cancel_does_not_hide_why_flows_were_not_moved() -> None:
         await move.moved.wait()
         assert move.reason.startswith("3 of 24 flows were not moved: nf2: refused")
         assert move.reason.endswith("; cancelled by the operator")
+
+
+async def test_a_move_whose_copies_cannot_be_struck_off_is_refused() -> None:
+    journal = Journal()
+    memory = Memory(fresh_buffer(), journal)
+    async with Model(0) as model, running(model, memory=memory) as engine:
+        journal.leave_copies(2, FLOWS[:1])
+
+        def fails(instance: int, flows: Iterable[FiveTuple]) -> None:
+            raise JournalError("the disk is full")
+
+        journal.forget_copies = fails
+        with pytest.raises(MoveError, match="cannot be written down: the disk is full"):
+            await engine.begin(options())
+        assert not engine.moves
