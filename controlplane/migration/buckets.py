@@ -100,6 +100,11 @@ def shared(
     return frozenset(number for number in scope if buckets[number] == Bucket(owner, previous))
 
 
+def is_between(bucket: Bucket, one: int, other: int) -> bool:
+    """Whether no third instance owns a bucket, or may have flows of it as its previous owner."""
+    return bucket.owner in (one, other) and bucket.previous in (0, one, other)
+
+
 def drained_by_others(
     buckets: Mapping[int, Bucket], source: int, destination: int, scope: Collection[int]
 ) -> frozenset[int]:

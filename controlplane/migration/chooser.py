@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from controlplane.detection.registry import Rule
+from controlplane.migration.buckets import is_between
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.peers import Detector, InstanceRule, Member
 from controlplane.migration.services import Services
@@ -48,8 +49,8 @@ class Chooser:
             for flow in dict.fromkeys(selection.flows)
             if flow.bucket in self._scope and not self._is_elsewhere(flow)
         ]
-        ends = (self._source.id, self._destination.id)
-        foreign = {flow for flow in flows if buckets[flow.bucket].owner not in ends}
+        pair = (self._source.id, self._destination.id)
+        foreign = {flow for flow in flows if not is_between(buckets[flow.bucket], *pair)}
         foreign -= await self._at_source(foreign)
         return [flow for flow in flows if flow not in foreign]
 

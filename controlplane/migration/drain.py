@@ -128,12 +128,15 @@ class Drain:
                 return False
             known = await self._buckets.read(self.owner.group)
             owners = {number: known[number].owner for number in numbers if known[number].owner}
-            await hand_over_rules(self.previous, owners, self._services, self._counts)
-            undivided = (0, self.previous.id)
-            adopt_copies(
-                {n: owner for n, owner in owners.items() if known[n].previous in undivided},
-                self._services,
-            )
+            # In the others a third instance may have flows.
+            sole = {
+                number: owner
+                for number, owner in owners.items()
+                if known[number].previous in (0, self.previous.id)
+            }
+            homes = {number: sole.get(number) for number in owners}
+            await hand_over_rules(self.previous, homes, self._services, self._counts)
+            adopt_copies(sole, self._services)
             if self._numbers:
                 mine = dict.fromkeys(self._numbers, Bucket(self.owner.id))
                 await self._buckets.write(self.owner.group, mine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
+from controlplane.migration.buckets import is_between
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.marker import Marker
 from controlplane.migration.peers import Member
@@ -58,10 +59,12 @@ class Exporter:
     def _tell_absent(self, record: FlowRecord) -> None:
         """It has ended, and begins at the destination next time, unless that is for a third."""
         bucket = self._services.buckets.last(self._source.group, record.flow.bucket)
-        if bucket is None or bucket.owner in (self._source.id, self._destination.id):
+        if bucket is None or is_between(bucket, self._source.id, self._destination.id):
             self._dispatch(record, Event.ABSENT, "")
         else:
-            reason = f"{self._source.name} has no state of it, and a third instance owns its bucket"
+            reason = (
+                f"{self._source.name} has no state of it, and a third instance shares its bucket"
+            )
             self._dispatch(record, Event.FAILED, reason)
 
     async def _behind_marker(self, records: Sequence[FlowRecord]) -> AsyncGenerator[pb.StateChunk]:

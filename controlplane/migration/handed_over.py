@@ -17,22 +17,26 @@ _YIELD_EVERY = 1024  # rules looked at before the loop gets its turn
 
 
 async def hand_over_rules(
-    previous: Member, owners: Mapping[int, int], services: Services, counts: ControlCounts
+    previous: Member, owners: Mapping[int, int | None], services: Services, counts: ControlCounts
 ) -> None:
     """Lets rules that lead to `previous` lead to the owner of their bucket. Raises MoveError.
 
-    `owners` has the instance of each bucket that this is for. A rule outlives the flow's state,
-    which goes when the connection ends or pauses. Left as it is, it would let the flow begin
-    anew at an instance that is drained, or is gone.
+    `owners` has the instance of each bucket that this is for; none where two others share it: the
+    switch knows which of them has seen the flow, and the rule goes. A rule outlives the flow's
+    state, which goes when the connection ends or pauses. Left as it is, it would let the flow
+    begin anew at an instance that is drained, or is gone.
     """
     registry, writer, old = services.registry, services.writer, InstanceRule(previous.id)
+    ended = registry.ended
     led = {*registry.stranded_at(previous.id), *await _led_to(previous.id, writer)}
     flows = [flow for flow in led if flow.bucket in owners]
     for first in range(0, len(flows), _AT_ONCE):  # what others have to write goes in between
+        if registry.ended != ended:  # one may have been moved there meanwhile
+            raise MoveError(f"flows may have been moved to {previous.name} meanwhile")
         some = {flow for flow in flows[first : first + _AT_ONCE] if flow not in registry}
         stranded = some.intersection(registry.stranded_at(previous.id))
         rules = {
-            flow: InstanceRule(owners[flow.bucket])
+            flow: _rule_to(owners[flow.bucket])
             if flow in stranded or writer.rules[flow] == old
             else writer.rules[flow]
             for flow in some
@@ -85,8 +89,12 @@ def _may_lead(flow: FiveTuple, rule: InstanceRule, writer: RuleWriter) -> bool:
     return now == rule or (now is not None and rule in writer.may_be.get(flow, ()))
 
 
+def _rule_to(owner: int | None) -> InstanceRule | None:
+    return None if owner is None else InstanceRule(owner)
+
+
 def _put(
-    writer: RuleWriter, flow: FiveTuple, rule: FlowRule, counts: ControlCounts
+    writer: RuleWriter, flow: FiveTuple, rule: FlowRule | None, counts: ControlCounts
 ) -> asyncio.Future[UpdateOutcome]:
     written: asyncio.Future[UpdateOutcome] = asyncio.get_running_loop().create_future()
 

@@ -73,14 +73,17 @@ class Intake:
     async def _settle(self, instance: Member) -> None:
         known = await self._buckets.read(instance.group)
         wanted = self._closed(instance, known)
-        self._buckets.check_holder()
         try:
             async with asyncio.timeout(_ANSWER_S):
                 has = frozenset((await instance.southbound.get_info()).closed_buckets)
                 if wanted - has:
-                    await instance.southbound.set_no_new_state(True, wanted - has)
-                    self._buckets.turns += 1  # until now flows of them could begin there
+                    self._buckets.check_holder()
+                    try:
+                        await instance.southbound.set_no_new_state(True, wanted - has)
+                    finally:
+                        self._buckets.turns += 1  # until now flows of them could begin there
                 if has - wanted:
+                    self._buckets.check_holder()
                     await instance.southbound.set_no_new_state(False, has - wanted)
         except TimeoutError:
             raise SouthboundError(instance.name, "did not answer in time", down=True) from None

@@ -52,8 +52,8 @@ async def close_buckets(
         await instance.southbound.set_no_new_state(True, buckets, marker=marker.number)
     finally:
         marker.stop()
-    if buckets:
-        services.buckets.turns += 1  # until now flows of them could begin there
+        if buckets:
+            services.buckets.turns += 1  # until now flows of them could begin there
 
 
 async def catch_up(instance: Member, services: Services, counts: ControlCounts) -> None:

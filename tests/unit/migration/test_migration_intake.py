@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pytest
 from instance_model import flow_of
@@ -19,7 +20,7 @@ from test_migration_takeover_moves import killed
 from controlplane.migration import intake as intake_module
 from controlplane.migration.buckets import BucketKeeper
 from controlplane.migration.intake import Intake
-from controlplane.migration.journal import Journal
+from controlplane.migration.journal import Journal, JournalError
 from controlplane.migration.memory import Memory
 from controlplane.migration.options import Kind
 from controlplane.migration.peers import Bucket
@@ -50,6 +51,44 @@ async def test_what_is_closed() -> None:
         assert await closed() == {2, 3}
         await buckets.write(1, {2: Bucket(1), 3: Bucket(2)})
         assert await closed() == set()
+
+
+async def test_what_is_closed_though_the_answer_is_late_counts_as_closed_now() -> None:
+    """Flows may have begun until then: a drain that has asked before is to ask again."""
+    async with Model(0) as model:
+        nf1 = model.members["nf1"]
+        keeper = BucketKeeper(model.switch, Journal())
+        intake, turns = Intake(keeper), keeper.turns
+        intake.need_closed(object(), nf1, (1,))
+        model.switch.buckets[1] = Bucket(2)
+        tell = model.nf1.set_no_new_state
+
+        async def late(no_new_state: bool, buckets: Iterable[int], *, marker: int = 0) -> None:
+            await tell(no_new_state, buckets, marker=marker)
+            raise SouthboundError("nf1", "did not answer in time", down=True)
+
+        model.nf1.set_no_new_state = late
+        with pytest.raises(SouthboundError):
+            await intake.settle(nf1)
+        assert keeper.turns > turns
+
+
+async def test_who_has_been_taken_over_closes_nothing(tmp_path: Path) -> None:
+    async with Model(0) as model:
+        old = Journal(tmp_path / "journal.sqlite")
+        old.claim()
+        buckets = BucketKeeper(model.switch, old)
+        intake, nf2, ask = Intake(buckets), model.members["nf2"], model.nf2.get_info
+        intake.need_closed(object(), nf2, range(64))
+
+        async def taken_over_meanwhile() -> pb.Info:
+            Journal(tmp_path / "journal.sqlite").claim()
+            return await ask()
+
+        model.nf2.get_info = taken_over_meanwhile
+        with pytest.raises(JournalError):
+            await intake.settle(nf2)
+        assert not model.nf2.closed
 
 
 async def test_who_is_wrong_is_set_right(monkeypatch: pytest.MonkeyPatch) -> None:

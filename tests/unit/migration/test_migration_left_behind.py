@@ -19,7 +19,10 @@ from test_migration_takeover import fresh_buffer
 from test_migration_takeover_moves import killed
 
 from controlplane.detection.choice import Choice, DetectorName
+from controlplane.migration import handed_over
+from controlplane.migration.counts import ControlCounts
 from controlplane.migration.engine import Engine
+from controlplane.migration.errors import MoveError
 from controlplane.migration.journal import Journal
 from controlplane.migration.memory import Memory
 from controlplane.migration.options import KeepAt, Kind
@@ -394,6 +397,33 @@ async def test_a_flow_that_lives_by_a_third_instance_s_bounces_stays_where_it_is
         await turned.moved.wait()
         await send(model, flow, 5)
         assert nf2.flows[flow] == list(range(10))
+        for each in list(nf3.flows):
+            del nf3.flows[each]
+            model.sent.pop(each)
+        await finish(away)
+        assert flow not in model.switch.rules
+        await send(model, flow, 5)
+        assert nf2.flows[flow] == list(range(15))
+        model.check()
+
+
+async def test_an_elephant_that_lives_by_bounces_in_a_shared_bucket_is_left() -> None:
+    detector = ModelDetector()
+    async with Model(0, instances=3) as model, running(model, detector) as engine:
+        flow = (await split(model, engine))[0]
+        _, nf2, nf3 = model.instances
+        away = await engine.begin(options(Kind.DRAIN, source="nf3", destination="nf1"))
+        await away.moved.wait()
+        del nf3.flows[flow]
+        model.sent[flow] = 0
+        await send(model, flow, 5)
+        turned = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await turned.moved.wait()
+        detector.flows = (flow,)  # the switch counts it where its rule leads
+        move = await engine.begin(options(Kind.MOVE_ELEPHANT, source="nf3", destination="nf1"))
+        await move.moved.wait()
+        await send(model, flow, 5)
+        assert nf2.flows[flow] == list(range(10))
         model.check()
 
 
@@ -487,9 +517,40 @@ async def test_a_flow_of_another_s_bucket_that_ends_before_its_export_is_left() 
         move = await engine.begin(options(Kind.MOVE_ELEPHANT, source="nf3", destination="nf1"))
         await move.moved.wait()
         assert move.report().flows.moved == 1
-        assert "a third instance owns its bucket" in move.reason
+        assert "a third instance shares its bucket" in move.reason
         model.sent[flow] = 0
         await send(model, flow, 3)
         assert nf2.flows[flow] == list(range(3))
         assert flow not in nf1.flows
         model.check()
+
+
+async def test_rules_are_handed_over_again_when_a_flow_has_been_moved_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may have been moved to the drained instance: its rule is to stay."""
+    monkeypatch.setattr(handed_over, "_AT_ONCE", 1)
+    flows = FLOWS[:3]
+    async with Model(0) as model:
+        model.switch.rules = dict.fromkeys(flows, InstanceRule(1))
+        async with running(model) as engine:
+            services = engine._services  # pyright: ignore[reportPrivateUsage]
+            write = model.switch.write_rules
+
+            async def moved_meanwhile(updates: Sequence[RuleUpdate]) -> Sequence[UpdateOutcome]:
+                services.registry.ended += 1
+                return await write(updates)
+
+            model.switch.write_rules = moved_meanwhile
+            homes = dict.fromkeys(range(64), 2)
+            with pytest.raises(MoveError, match="moved to nf1 meanwhile"):
+                await handed_over.hand_over_rules(
+                    model.members["nf1"], homes, services, ControlCounts()
+                )
+            left = [flow for flow in flows if model.switch.rules[flow] == InstanceRule(1)]
+            assert len(left) == 2
+            model.switch.write_rules = write
+            await handed_over.hand_over_rules(
+                model.members["nf1"], homes, services, ControlCounts()
+            )
+            assert all(model.switch.rules[flow] == InstanceRule(2) for flow in flows)
