@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_trial import TARGETS, skip_without
 from leftovers import left_of, network_namespaces, started_by
 
 START_S = 60.0
-TARGETS = ("embedded", "simple_switch")
 LOAD = ("--rate", "60", "--scale", "0.01", "--seed", "3")
 
 
 @pytest.fixture(params=TARGETS)
 def target(request: pytest.FixtureRequest) -> str:
-    if request.param == "simple_switch" and shutil.which("simple_switch_grpc") is None:
-        pytest.skip("simple_switch_grpc is not installed")
+    skip_without(request.param)
     return request.param
 
 

@@ -6,23 +6,20 @@ Run: pytest tests/integration/test_demo.py
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-TARGETS = ("embedded", "simple_switch")
+from demo_trial import TARGETS, skip_without
 
 
 @pytest.fixture(scope="module", params=TARGETS)
 def demo(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], Path]:
-    if request.param == "simple_switch" and shutil.which("simple_switch_grpc") is None:
-        pytest.skip("simple_switch_grpc is not installed")
+    skip_without(request.param)
     directory = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         [

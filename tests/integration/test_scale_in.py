@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from demo_trial import TARGETS
+from demo_trial import TARGETS, skip_without
 
-from bmv2 import simple_switch
 from nf.southbound.flow import FiveTuple
 from testbed import plan
 from testbed.bed import Bed, BedOptions
@@ -73,8 +72,7 @@ async def until_done(bed: Bed, move: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_flow_that_comes_again_begins_at_who_is_left(target: str, tmp_path: Path) -> None:
-    if target == "simple_switch" and not simple_switch.is_installed():
-        pytest.skip("simple_switch_grpc is not installed")
+    skip_without(target)
     nf1, nf2 = (instance.name for instance in plan.INSTANCES)
     with Bed(BedOptions(run=RunDirectory(tmp_path), target=target, rho=0.5)) as bed:
         with bed.namespace(plan.SERVER.name).entered():

@@ -9,14 +9,11 @@ Run: pytest tests/integration/test_strategies.py
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_trial import TARGETS
+from demo_trial import TARGETS, run_experiment
 
 from controlplane.migration.options import KeepAt, Kind
 from experiments.bench_move.cases import CASES
@@ -26,21 +23,9 @@ FLOWS = 100
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_nothing_is_lost(target: str, tmp_path: Path) -> None:
-    if target == "simple_switch" and shutil.which("simple_switch_grpc") is None:
-        pytest.skip("simple_switch_grpc is not installed")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "experiments.bench_move", "--target", target),
-            *("--flows", str(FLOWS), "--rounds", "1"),
-            *("--out", str(tmp_path / "out"), "--run-directory", str(tmp_path / "run")),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads((tmp_path / "out" / "bench-move.json").read_text())
+    short = ("--flows", str(FLOWS), "--rounds", "1")
+    out = run_experiment("bench_move", target, tmp_path, *short, timeout_s=110)
+    rows = json.loads((out / "bench-move.json").read_text())
     found = {row["case"]: medians(row) for row in rows}
     assert list(found) == [case.name for case in CASES]
     for case in CASES:

@@ -6,7 +6,8 @@ Run: pytest tests/unit/migration/test_migration_intake.py
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,22 @@ async def test_who_is_wrong_is_set_right(monkeypatch: pytest.MonkeyPatch) -> Non
         await until(lambda: not model.nf2.closed)
 
 
+@contextmanager
+def turning_to_nf1_hangs(model: Model) -> Generator[asyncio.Event]:
+    """Set when buckets are to be turned from nf2 to nf1, which does not come to an end."""
+    write, reached = model.switch.write_buckets, asyncio.Event()
+
+    async def hangs(group: int, buckets: Mapping[int, Bucket]) -> None:
+        if Bucket(1, 2) in buckets.values():
+            reached.set()
+            await asyncio.Event().wait()
+        await write(group, buckets)
+
+    model.switch.write_buckets = hangs
+    yield reached
+    model.switch.write_buckets = write
+
+
 @pytest.mark.parametrize("source_is_down", [False, True])
 async def test_who_takes_over_opens_the_owner_that_was_closed_to_give_back(
     source_is_down: bool,
@@ -116,24 +133,15 @@ async def test_who_takes_over_opens_the_owner_that_was_closed_to_give_back(
     async with Model(1) as model:
         await model.load(FLOWS, 300)
         await model.quiet()
-        write, reached = model.switch.write_buckets, asyncio.Event()
-
-        async def hangs(group: int, buckets: Mapping[int, Bucket]) -> None:
-            if Bucket(1, 2) in buckets.values():
-                reached.set()
-                await asyncio.Event().wait()
-            await write(group, buckets)
-
-        model.switch.write_buckets = hangs
-        async with killed(model, journal) as engine:
-            model.nf2.pace_s = 0.05
-            move = await engine.begin(options())
-            await until(lambda: move.report().flows.moved > 2)
-            move.cancel("operator")
-            await reached.wait()
+        with turning_to_nf1_hangs(model) as reached:
+            async with killed(model, journal) as engine:
+                model.nf2.pace_s = 0.05
+                move = await engine.begin(options())
+                await until(lambda: move.report().flows.moved > 2)
+                move.cancel("operator")
+                await reached.wait()
         assert model.nf2.closed
         model.nf2.pace_s = 0
-        model.switch.write_buckets = write
         model.nf1.down = source_is_down
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
             taken = await ended(engine)
@@ -259,22 +267,13 @@ async def test_who_takes_over_opens_the_owner_that_was_to_be_moved_back_from(kin
     async with Model(1) as model:
         await model.load(FLOWS, 300)
         await model.quiet()
-        write, reached = model.switch.write_buckets, asyncio.Event()
-
-        async def hangs(group: int, buckets: Mapping[int, Bucket]) -> None:
-            if Bucket(1, 2) in buckets.values():
-                reached.set()
-                await asyncio.Event().wait()
-            await write(group, buckets)
-
-        model.switch.write_buckets = hangs
-        async with killed(model, journal) as engine:
-            await (await engine.begin(options(Kind.DRAIN))).moved.wait()
-            back = await engine.begin(options(kind, source="nf2", destination="nf1"))
-            await reached.wait()
-            assert back.state is MoveState.PREPARING
+        with turning_to_nf1_hangs(model) as reached:
+            async with killed(model, journal) as engine:
+                await (await engine.begin(options(Kind.DRAIN))).moved.wait()
+                back = await engine.begin(options(kind, source="nf2", destination="nf1"))
+                await reached.wait()
+                assert back.state is MoveState.PREPARING
         assert len(model.nf2.closed) == 64
-        model.switch.write_buckets = write
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
             await ended(engine)
             await until(lambda: not model.nf2.closed and len(model.nf1.closed) == 64)
