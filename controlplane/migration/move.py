@@ -139,6 +139,8 @@ class Move:
         self._holds = rules.holds
         self.drain: Drain | None = None
         """The watch over the flows that are left, once there is one."""
+        self._returned: Drain | None = None
+        """The one over those of the buckets that are back though not all are."""
         self.stragglers: Move | None = None
         """The move of what was left of those after a while."""
         self.ended = asyncio.Event()
@@ -319,8 +321,8 @@ class Move:
         self._services.journal.end(self._number)
         self.moved.set()
         logger.info("%s: %s %s", self.id, self.state, self.reason)
-        if self.drain is not None:
-            await self._watch(self.drain)
+        watches = (self._watch(drain) for drain in (self.drain, self._returned) if drain)
+        await asyncio.gather(*watches)
         self.ended.set()
 
     async def _move(self) -> None:
@@ -430,9 +432,11 @@ class Move:
                     is_back = True
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
-        if turned:
-            watch = self._turning.watch_destination if is_back else self._turning.watch_source_anew
-            self.drain = watch()
+        if turned and is_back:
+            self.drain = self._turning.watch_destination()
+        elif turned:
+            self.drain = self._turning.watch_source_anew()
+            self._returned = self._turning.watch_destination()
         await self._sum_up()
         self._enter(end)
 
@@ -440,7 +444,7 @@ class Move:
 
     async def _watch(self, drain: Drain) -> None:
         await drain.run()
-        if not drain.superseded:
+        if drain is self.drain and not drain.superseded:
             self._drained_ms = round((self._services.clock() - self._begin_s) * 1e3, 4)
         if self.state is MoveState.DRAINING:
             self._enter(MoveState.DONE)

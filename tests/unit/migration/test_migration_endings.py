@@ -13,6 +13,7 @@ import pytest
 from instance_model import flow_of, frame_of
 from migration_model import Model
 from test_migration_engine import FLOWS, options, running, until
+from test_migration_left_behind import owners
 from test_migration_takeover import fresh_buffer
 
 from controlplane.migration import mover as mover_module
@@ -101,6 +102,30 @@ async def test_buckets_that_were_given_back_without_an_answer_are_watched() -> N
         assert "given back" not in failed.reason
         await until(lambda: set(model.switch.buckets.values()) == {Bucket(1)})
         await until(lambda: not model.nf2.closed)
+
+
+async def test_buckets_of_which_some_were_given_back_are_all_watched() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        model.nf2.refuse_put = set(FLOWS)
+        write = model.switch.write_buckets
+
+        async def refuses_some(group: int, buckets: Mapping[int, Bucket]) -> None:
+            if set(buckets.values()) != {Bucket(1, 2)}:
+                return await write(group, buckets)
+            await write(group, dict(list(buckets.items())[:20]))
+            raise MoveError("the switch has refused some")
+
+        model.switch.write_buckets = refuses_some
+        failed = await engine.begin(options())
+        await failed.moved.wait()
+        assert "the buckets are not given back: the switch has refused some" in failed.reason
+        await until(lambda: owners(model) == {Bucket(1): 20, Bucket(2, 1): 44})
+        await until(lambda: not model.nf2.closed and len(model.nf1.closed) == 44)
+        model.nf1.ended.update(model.nf1.flows)
+        await failed.ended.wait()
+        assert owners(model) == {Bucket(1): 20, Bucket(2): 44}
+        await until(lambda: not model.nf1.closed)
 
 
 async def test_a_copy_is_remembered_by_whoever_comes_next() -> None:
