@@ -140,9 +140,8 @@ class Drain:
             if self._numbers:
                 mine = dict.fromkeys(self._numbers, Bucket(self.owner.id))
                 await self._buckets.write(self.owner.group, mine)
-        # What it was sent until now is no new flow of its.
-        with suppress(SouthboundError):
-            await catch_up(self.previous, self._services, self._counts)
+        # What it was sent until now is no new flow of its. Else all this is done once more.
+        await catch_up(self.previous, self._services, self._counts)
         return True
 
     def _note(self, left: int) -> None:

@@ -109,6 +109,42 @@ async def test_who_is_wrong_is_set_right(monkeypatch: pytest.MonkeyPatch) -> Non
         await until(lambda: not model.nf2.closed)
 
 
+async def test_who_is_drained_is_opened_once_it_has_read_what_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake_module, "_LOOK_S", 0.02)
+    async with Model(0) as model, running(model) as engine:
+        nf1, write, set_mode = model.nf1, model.switch.write_buckets, model.nf1.set_no_new_state
+        await model.load(FLOWS, 100)
+        await model.quiet()
+        move = await engine.begin(options(Kind.DRAIN))
+        await move.moved.wait()
+
+        async def hangs_before(group: int, buckets: Mapping[int, Bucket]) -> None:
+            nf1.reading.clear()
+            model.send(new)
+            model.send(new)
+            await until(lambda: not nf1.port.empty())  # it has taken the first, but not read it
+            await write(group, buckets)
+
+        async def read_first(closed: bool, buckets: Iterable[int], *, marker: int = 0) -> None:
+            if marker and not nf1.reading.is_set():
+                raise SouthboundError(nf1.name, "did not answer in time", down=True)
+            await set_mode(closed, buckets, marker=marker)
+
+        model.switch.write_buckets, nf1.set_no_new_state = hangs_before, read_first
+        new = flow_of(99)
+        model.switch.seen.add((new, nf1.id))  # the switch takes it for one of nf1's
+        nf1.ended.update(nf1.flows)
+        await until(lambda: owners(model) == {Bucket(2): 64})
+        await asyncio.sleep(0.1)  # it would be opened by now
+        nf1.reading.set()
+        await finish(move)
+        await until(lambda: not nf1.closed)
+        await model.quiet()
+        assert model.nf2.flows[new] == [0, 1]
+
+
 @contextmanager
 def turning_to_nf1_hangs(model: Model) -> Generator[asyncio.Event]:
     """Set when buckets are to be turned from nf2 to nf1, which does not come to an end."""
