@@ -312,6 +312,8 @@ def _move(
     as_json: bool,
 ) -> None:
     """One move to each of the destinations."""
+    if len(destinations) > 1 and len({asked.source, *destinations}) <= len(destinations):
+        raise CommandError("SRC and the DST are to be different instances")
     with Northbound(address) as controller:
         begun: list[str] = []
         for destination, share in zip(

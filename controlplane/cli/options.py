@@ -15,7 +15,7 @@ from controlplane.sizes.units import parse_size
 
 _DEFAULT_SOCKET = Path(".run") / "northbound.sock"
 _CONFIGURED = "as configured"
-_LONGEST_MS = 1e9  # over eleven days
+_LONGEST_S = 1e6  # over eleven days
 
 
 def size_argument(text: str) -> float:
@@ -42,13 +42,22 @@ def share_argument(text: str) -> float:
 
 def milliseconds_argument(text: str) -> float:
     """A time that is not below 0, and is one."""
+    return _time(text, "milliseconds", _LONGEST_S * 1e3)
+
+
+def seconds_argument(text: str) -> float:
+    """The same."""
+    return _time(text, "seconds", _LONGEST_S)
+
+
+def _time(text: str, unit: str, bound: float) -> float:
     try:
-        milliseconds = float(text)
+        number = float(text)
     except ValueError:
-        milliseconds = -1.0
-    if not 0 <= milliseconds < _LONGEST_MS:
-        raise typer.BadParameter(f"{text!r} is no time in milliseconds")
-    return milliseconds
+        number = -1.0
+    if not 0 <= number < bound:
+        raise typer.BadParameter(f"{text!r} is no time in {unit}")
+    return number
 
 
 class StrategyName(StrEnum):
@@ -147,8 +156,8 @@ StragglersOption = Annotated[
     float | None,
     typer.Option(
         "--stragglers",
+        parser=seconds_argument,
         metavar="SECONDS",
-        min=0,
         help="After so long, also move flows left behind that would outlive that move.",
         show_default="never",
     ),

@@ -147,6 +147,8 @@ def test_stragglers_are_told_of(address: str) -> None:
     [
         (("move", "nf1", "nf9"), "unknown instance 'nf9'; there are: nf1, nf2, nf3"),
         (("move", "nf1", "nf1"), "source and destination are both nf1"),
+        (("move", "nf1", "nf2", "nf1"), "SRC and the DST are to be different instances"),
+        (("move", "nf1", "nf2", "nf2"), "SRC and the DST are to be different instances"),
         (("cancel", "m7"), "there is no move 'm7'"),
         (
             ("move-elephant", "nf1", "nf2", "--detector", "bayes", "--theta", "0.5"),
@@ -276,6 +278,10 @@ def test_no_controller(arguments: tuple[str, ...], line: str) -> None:
         (
             ("move-elephant", "nf1", "nf2", "--rho", "2"),
             "Invalid value for '--rho': '2' is no share, above 0 and at most 1",
+        ),
+        (
+            ("move-elephant", "nf1", "nf2", "--stragglers", "inf"),
+            "Invalid value for '--stragglers': 'inf' is no time in seconds",
         ),
         (("elephants", "--theta", "0"), "Invalid value for '--theta': '0' is no share"),
         (("elephants", "--size", "3 furlongs"), "Invalid value for '--size': '3 furlongs' is no"),
