@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controlplane.migration.report import MoveReport, MoveState, Percentiles
+from controlplane.migration.report import DrainReport, MoveReport, MoveState, Percentiles
 from controlplane.northbound.models import (
     ElephantsView,
     FlowsView,
@@ -126,10 +126,25 @@ def moves(reports: tuple[MoveReport, ...]) -> RenderableType:
             _number(report.flows.moved),
             _number(report.flows.rolled_back),
             milliseconds(report.downtime_ms),
-            _number(report.drain.left) if report.drain else "–",
+            _mice(report.drain),
             report.reason,
         )
     return table
+
+
+def _drain(drain: DrainReport) -> str:
+    left = f"{_number(drain.left)} flows left at {drain.instance}"
+    if drain.superseded:
+        return f"{left}, when another move turned the buckets"
+    if drain.drained_ms is not None:
+        return f"{left}, drained after {milliseconds(drain.drained_ms)}"
+    return left
+
+
+def _mice(drain: DrainReport | None) -> str:
+    if drain is None:
+        return "–"
+    return "another move's" if drain.superseded else _number(drain.left)
 
 
 def _flow_rows(table: Table, flows: tuple[FlowView, ...]) -> None:
@@ -218,16 +233,7 @@ def report(view: MoveReport) -> RenderableType:
         f"{control.packet_outs:,} packets out, {control.southbound_calls:,} southbound calls",
     )
     if view.drain is not None:
-        left = _number(view.drain.left)
-        facts.add_row(
-            "drain",
-            f"{left} flows left at {view.drain.instance}"
-            + (
-                f", drained after {milliseconds(view.drain.drained_ms)}"
-                if view.drain.drained_ms is not None
-                else ""
-            ),
-        )
+        facts.add_row("drain", _drain(view.drain))
     if view.stragglers is not None:
         facts.add_row("stragglers", f"moved by {view.stragglers}")
     phases = new_table("per flow, in ms", "phase", ">flows", ">p50", ">p90", ">p99", ">max")

@@ -128,6 +128,16 @@ def test_a_move_is_divided_among_destinations(address: str) -> None:
     assert "16 of 64: only flows of these" in again
 
 
+def test_mice_that_another_move_has_taken_over_are_its_own(address: str) -> None:
+    drain = ("--strategy", "drain", "--northbound", address)
+    run("move", "nf1", "nf2", *drain)
+    run("move", "nf2", "nf1", *drain)
+    deadline_s = time.monotonic() + 10
+    while "another move's" not in run("moves", "--northbound", address):
+        assert time.monotonic() < deadline_s
+    assert run_json("moves", "--northbound", address)[0]["drain"]["superseded"]
+
+
 def test_a_refused_part_of_a_divided_move_says_what_goes_on(address: str) -> None:
     with pytest.raises(CommandError, match=r"unknown instance 'nf9'.* \(m1 is already under way"):
         run("move", "nf1", "nf2", "nf9", "--northbound", address)
