@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 _UNIX = "unix:"
+_MAX_PORT = 0xFFFF
 
 
 class ListenError(Exception):
@@ -54,6 +55,8 @@ def _check_port(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise ListenError(f"cannot listen on {address}: it is neither host:port nor unix:/path")
+    if int(port) > _MAX_PORT:
+        raise ListenError(f"cannot listen on {address}: a port is at most {_MAX_PORT}")
     found = socket.getaddrinfo(
         host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )

@@ -22,6 +22,8 @@ def _options(arguments: argparse.Namespace, observation: Observation) -> Embedde
     for number, interface in arguments.interface:
         if number in ports:
             raise SwitchError(f"port {number} is given twice")
+        if interface in ports.values():
+            raise SwitchError(f"interface {interface} is given twice")
         if number == arguments.cpu_port:
             raise SwitchError(f"port {number} is the CPU port")
         ports[number] = interface

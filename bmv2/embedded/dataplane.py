@@ -165,6 +165,10 @@ class Dataplane:
             self.log_counts()
             self._call.switch_stop()
 
+    def has_port(self, number: int) -> bool:
+        """Whether there is a port with this number."""
+        return number in self._ports
+
     def down_ports(self) -> frozenset[int]:
         """The ports whose interfaces are down, or gone. Virtual ports are up."""
         interfaces = {

@@ -197,6 +197,7 @@ class Profile:
         weights = [each.weight for each in message.members]
         size = self._weights.size_of(weights, message.max_size)
         self._check_room(size - former_size)
+        self.watched.check_ports(message.members)
         return shares(handles, message.members), size
 
     def _group(self, number: int) -> _Group:
@@ -248,6 +249,7 @@ class Profile:
         weights = [each.weight for each in actions]
         size = self._weights.size_of_set(message, weights)
         self._check_room(size - freed)
+        self.watched.check_ports(actions)
         name = self.schema.name
         handles = [
             self.backend.member_add(name, call.action.name, call.arguments) for call in calls

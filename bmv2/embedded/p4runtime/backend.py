@@ -59,6 +59,10 @@ class Backend(Protocol):
         """Stops forwarding for good. Stopping twice is no error."""
         ...
 
+    def has_port(self, number: int) -> bool:
+        """Whether there is a port with this number."""
+        ...
+
     def down_ports(self) -> frozenset[int]:
         """The ports that have no link just now."""
         ...

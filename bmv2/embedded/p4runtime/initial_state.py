@@ -16,6 +16,8 @@ from bmv2.embedded.p4runtime.errors import P4RuntimeError, invalid
 from bmv2.embedded.p4runtime.schema import MatchField, MatchType, Schema, Table
 from bmv2.embedded.p4runtime.table_state import DefaultEntry, Entry, TableState, TableStates
 
+_NO_ACTION = "NoAction"
+
 
 def initial_tables(schema: Schema, device_config: bytes, backend: Backend) -> TableStates:
     """The tables of a program with the entries that it has itself.
@@ -63,6 +65,10 @@ def _call(table: Table, entry: Mapping[str, Any], action_names: Mapping[int, str
 def _default(
     table: Table, message: Mapping[str, Any], action_names: Mapping[int, str]
 ) -> DefaultEntry | None:
+    if table.implementation_id:  # the device config has no default entry of it
+        names = {action.name: action for action in table.actions.values()}
+        action = names.get(_NO_ACTION)
+        return None if action is None else DefaultEntry(Call(action, ()))
     entry = message.get("default_entry")
     call = None if entry is None else _call(table, entry, action_names)
     return None if call is None else DefaultEntry(call)

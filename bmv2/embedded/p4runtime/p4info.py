@@ -137,7 +137,7 @@ def _table(
         table_only=frozenset(
             reference.id for reference in references if reference.scope == p4i.ActionRef.TABLE_ONLY
         ),
-        has_const_default=message.const_default_action_id != 0,
+        has_const_default=bool(message.const_default_action_id or message.implementation_id),
         is_const=message.is_const_table,
         size=message.size,
         direct_counter_id=counter,

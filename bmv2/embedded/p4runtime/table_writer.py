@@ -167,7 +167,7 @@ class TableWriter:
         check_default_key(message)
         if message.idle_timeout_ns:
             raise invalid("a default entry has no idle timeout")
-        if table.has_const_default or table.implementation_id:
+        if table.has_const_default:
             raise denied("its default action is constant")
         if message.HasField("action"):
             call = decode_table_call(table, message.action, is_default=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from finsy.proto import p4r
 
 from bmv2.embedded.p4runtime.backend import Backend
+from bmv2.embedded.p4runtime.errors import invalid
 
 
 class Share(NamedTuple):
@@ -33,7 +34,7 @@ def shares(members: Sequence[int], messages: Sequence[_Message]) -> tuple[Share,
 
 def _watch_port(message: _Message) -> int | None:
     match message.WhichOneof("watch_kind"):
-        case "watch_port":
+        case "watch_port" if message.watch_port:
             return int.from_bytes(message.watch_port, "big")
         case "watch":
             return message.watch  # pyright: ignore[reportDeprecated]  # older controllers use it
@@ -54,6 +55,12 @@ class WatchedGroups:
     def is_watching(self) -> bool:
         """Whether it matters to any group which ports are down."""
         return bool(self._watching)
+
+    def check_ports(self, messages: Sequence[_Message]) -> None:
+        """Raises P4RuntimeError for a port that the switch does not have."""
+        for port in map(_watch_port, messages):
+            if port is not None and not self._backend.has_port(port):
+                raise invalid(f"watch_port {port} is no port of the switch")
 
     def add(self, members: tuple[Share, ...]) -> int:
         """Adds a group; its handle."""

@@ -26,6 +26,8 @@ class Weights:
         limit = self._profile.max_group_size
         if max_size < 0 or (limit and not 0 < max_size <= limit):
             raise invalid(f"max_size {max_size} is not {f'1 … {limit}' if limit else '0 or more'}")
+        if max_size > _MAX_WEIGHTS:
+            raise _too_large()
 
     def size_of(self, weights: Sequence[int], max_size: int) -> int:
         """The size of a group with these weights. Raises P4RuntimeError."""
@@ -66,7 +68,11 @@ class Weights:
             elif profile.max_member_weight and weight > profile.max_member_weight:
                 raise invalid(f"weight {weight} is above {profile.max_member_weight}")
         if sum(weights) > _MAX_WEIGHTS:
-            raise P4RuntimeError(
-                Code.RESOURCE_EXHAUSTED, f"the weights of a group add up to {_MAX_WEIGHTS} at most"
-            )
+            raise _too_large()
         return len(weights) if profile.counts_members else sum(weight or 1 for weight in weights)
+
+
+def _too_large() -> P4RuntimeError:
+    return P4RuntimeError(
+        Code.RESOURCE_EXHAUSTED, f"the weights of a group add up to {_MAX_WEIGHTS} at most"
+    )

@@ -93,6 +93,9 @@ class FakeBackend:
     def fitted(self, schema: Schema) -> Schema:
         return schema
 
+    def has_port(self, number: int) -> bool:
+        return number < 16
+
     def down_ports(self) -> frozenset[int]:
         return self.down
 

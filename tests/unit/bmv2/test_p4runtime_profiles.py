@@ -120,6 +120,15 @@ def test_what_was_written_is_read(desk: FakeDesk) -> None:
     )
 
 
+def test_the_default_entry_is_no_action(desk: FakeDesk) -> None:
+    table = desk.ids.table["with_groups"]
+    default = p4r.TableEntry(table_id=table, is_default_action=True)
+    (found,) = desk.read(default)
+    default.is_const = True
+    default.action.action.action_id = desk.ids.action["NoAction"]
+    assert found.table_entry == default
+
+
 def test_values_are_read_back_in_canonical_form(desk: FakeDesk) -> None:
     padded = one_shot(desk, [(7, 1)])
     (each,) = padded.action_profile_action_set.action_profile_actions
@@ -139,6 +148,22 @@ def test_values_are_read_back_in_canonical_form(desk: FakeDesk) -> None:
     watching.members[0].watch_port, expected.members[0].watch_port = b"\0\0", b"\0"
     desk.modify(watching)
     assert desk.read(p4r.ActionProfileGroup()) == [entity(expected)]
+
+
+def test_an_empty_port_is_not_watched(desk: FakeDesk) -> None:
+    watching = group(desk, 5, {1: 1})
+    watching.members[0].watch_port = b""
+    desk.insert(member(desk, 1), watching, row(desk, 1, to_group(5)))
+    desk.backend.down = frozenset({0})
+    desk.pipeline.follow_ports()
+    assert calls_of(desk, targets(desk)[1]) == [1]
+
+
+def test_one_shots_watch_ports_that_exist(desk: FakeDesk) -> None:
+    each = one_shot(desk, [(4, 1)])
+    each.action_profile_action_set.action_profile_actions[0].watch_port = b"\1\0"
+    code, reason = desk.refusal(INSERT, row(desk, 1, each))
+    assert (code, reason.endswith("watch_port 256 is no port of the switch")) == (INVALID, True)
 
 
 def test_members_stand_back_while_their_port_is_down(desk: FakeDesk) -> None:
@@ -257,6 +282,8 @@ def bad_updates(desk: FakeDesk) -> list[tuple[str, p4r.Update.Type.ValueType, An
     nothing = p4r.ActionProfileMember(action_profile_id=desk.ids.profile["groups"], member_id=9)
     twice = group(desk, 9, {1: 1})
     twice.members.append(twice.members[0])
+    off_port = group(desk, 9, {1: 1})
+    off_port.members[0].watch_port = b"\x63"
     random = p4r.ActionProfileActionSet.RANDOM
     by_members = p4r.ActionProfileActionSet.SUM_OF_MEMBERS
     one = [(1, 1)]
@@ -274,6 +301,8 @@ def bad_updates(desk: FakeDesk) -> list[tuple[str, p4r.Update.Type.ValueType, An
         ("weight 0", INSERT, group(desk, 9, {1: 0}), INVALID, "weight 0 is not above 0"),
         ("heavy", INSERT, group(desk, 9, {1: 1 << 20}), EXHAUSTED, "add up to 65536"),
         ("max_size", INSERT, group(desk, 9, {1: 3}, max_size=2), EXHAUSTED, "max_size is 2"),
+        ("max_size 1e9", INSERT, group(desk, 9, {}, max_size=10**9), EXHAUSTED, "add up to 65536"),
+        ("port", INSERT, off_port, INVALID, "watch_port 99 is no port of the switch"),
         ("max_size -1", INSERT, group(desk, 9, {}, max_size=-1), INVALID, "max_size -1"),
         ("change of max_size", MODIFY, group(desk, 1, {}, max_size=5), INVALID, "changed"),
         ("no selector", INSERT, group(desk, 1, {}, profile="members"), INVALID, "no selector"),
