@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bmv2.embedded.errors import CompileError
 
+_SEAL_BYTES = 32
 _compiling = threading.Lock()
 
 RUNTIME = Path(__file__).parent / "runtime"
@@ -77,7 +78,9 @@ def _compiled(source: str, flags: tuple[str, ...]) -> bytes:
         digest.update(header.read_bytes())
     cached = cache_directory() / f"{digest.hexdigest()}.so"
     with contextlib.suppress(OSError):
-        return cached.read_bytes()
+        library = _unsealed(cached.read_bytes())
+        if library is not None:
+            return library
     library = _compile(compiler, source, flags)
     # A cache that cannot be written costs time, nothing else.
     with contextlib.suppress(OSError):
@@ -103,5 +106,15 @@ def _compile(compiler: str, source: str, flags: tuple[str, ...]) -> bytes:
 def _store(path: Path, library: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(library)
+        file.write(library + _seal(library))
     Path(file.name).replace(path)
+
+
+def _unsealed(kept: bytes) -> bytes | None:
+    """A library from the cache; none if that is not what was stored there."""
+    library = kept[:-_SEAL_BYTES]
+    return library if kept[-_SEAL_BYTES:] == _seal(library) else None
+
+
+def _seal(library: bytes) -> bytes:
+    return hashlib.sha256(library).digest()

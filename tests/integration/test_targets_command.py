@@ -46,7 +46,7 @@ def last_words(process: subprocess.Popen[str]) -> str:
         (["--no-p4", "--device-id", str(1 << 64)], f"device {1 << 64} is not 0 … {(1 << 64) - 1}"),
         (["--no-p4", "-i", "510@a"], "port 510 is the CPU port"),
         (["--no-p4", "--grpc-server-addr", "here"], "neither host:port nor unix:/path"),
-        (["--no-p4", "--grpc-server-addr", "127.0.0.1:99999"], "a port is at most 65535"),
+        (["--no-p4", "--", "--grpc-server-addr", "127.0.0.1:99999"], "a port is at most 65535"),
         (["/no/such.json", *PROGRAM[1:]], "/no/such.json: No such file or directory"),
         ([PROGRAM[0], "--p4info", PROGRAM[0]], "uhaul.json is no P4Info"),
         (["--no-p4", "--log-file", "/no/such/log"], "/no/such/log"),
