@@ -25,11 +25,12 @@ from controlplane.sizes.builtin import ACTIVE_FLOWS, BUILTIN, PAPER_BITS_PER_S
 from controlplane.sizes.capture_file import is_capture
 from controlplane.sizes.distribution import SizeDistribution, SizesError
 from controlplane.sizes.estimate import estimate
-from controlplane.sizes.files import find_distribution, read_distribution
+from controlplane.sizes.files import find_distribution
 from controlplane.sizes.pcap import captured_flows
 
 _LEAST_BITS_PER_S = 1.0
-_MOST_ENDING = 1e6  # flows in one draw: more take a minute, and memory
+_MOST_ENDING = 1e6  # flows in one draw: more take memory
+_MOST_DRAWN = 2e7  # flows in all draws: more take minutes
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def of_sizes(name: str, flows: int | None, bits_per_s: float | None) -> Found:
             if not rate:
                 raise SizesError(f"{name}: all packets came at once: say --rate")
         else:
-            piped = name not in BUILTIN and Path(name).is_fifo()
-            sizes = read_distribution(Path(name)) if piped else find_distribution(name)
+            sizes = find_distribution(name)
             where = "as many as given" if flows else "a number taken at will"
             if flows is None and name in ACTIVE_FLOWS:
                 flows, where = _papers(name, sizes), "as many as in the paper"
@@ -113,8 +113,14 @@ def make_plan(
     draws: int,
     seed: int,
 ) -> Plan:
-    """Weighs the definitions; what is None is as usual."""
+    """Weighs the definitions; what is None is as usual. Raises CommandError."""
     population = found.population
+    if population.active * draws > _MOST_DRAWN:
+        most = max(1, int(_MOST_DRAWN / population.active))
+        raise CommandError(
+            f"{draws} draws of {population.active:,.0f} flows would take long: "
+            f"say --draws {most}, or another --rate"
+        )
     some = any((rhos, sizes, thetas))
     choices = definitions(
         (rhos or ()) if some else RHOS,

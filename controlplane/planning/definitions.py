@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from controlplane.detection.choice import Choice, DetectorName
 from controlplane.sizes.builtin import BUILTIN, DEFINITIONS
 from controlplane.sizes.distribution import SizeDistribution
+from controlplane.sizes.units import format_size
 
 RHOS = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)
 THETAS = (0.1, 0.5, 0.9)
@@ -18,8 +19,9 @@ def default_sizes(sizes: SizeDistribution) -> tuple[float, ...]:
     for name, builtin in BUILTIN.items():
         if builtin is sizes:
             return DEFINITIONS[name]
-    found = {round(sizes.size_at_byte_share(share)) for share in _BYTE_SHARES}
-    return tuple(float(max(size, 1)) for size in sorted(found))
+    found = (max(sizes.size_at_byte_share(share), 1.0) for share in _BYTE_SHARES)
+    # Once each, as people see them.
+    return tuple(sorted({format_size(round(size)): float(round(size)) for size in found}.values()))
 
 
 def definitions(

@@ -14,6 +14,8 @@ _ROW_INCHES = 0.24
 
 def draw(plan: Plan, title: str, path: Path) -> None:
     """Draws and writes it; the kind of file is that of its name. Raises OSError and ValueError."""
+    if not path.suffix:
+        raise ValueError("its name has to end in .png, .svg or .pdf")
     forecasts = plan.forecasts
     rows = list(range(len(forecasts)))
     figure = Figure(figsize=(11, 1.6 + _ROW_INCHES * len(rows)), layout="constrained")

@@ -52,6 +52,11 @@ class Population(Protocol):
         """Of all flows that begin."""
         ...
 
+    @property
+    def active(self) -> float:
+        """How many flows are active, on average."""
+        ...
+
     def draws(self, random: np.random.Generator, count: int) -> Iterator[Draw]:
         """So many ways how it may be, equally likely."""
         ...
@@ -72,6 +77,11 @@ class Steady:
     def ending(self) -> float:
         """Flows that end within the window."""
         return self.bytes_per_s / self.sizes.mean() * self.window_s
+
+    @property
+    def active(self) -> float:
+        """How many flows are active, on average."""
+        return self.live_flows + self.ending
 
     def draws(self, random: np.random.Generator, count: int) -> Iterator[Draw]:
         """As the module says; flows that have ended within the window are active, too."""
@@ -115,6 +125,11 @@ class Observed:
     bytes_per_s: _Numbers
     ended: npt.NDArray[np.bool_]
     window_s: float = WINDOW_S
+
+    @property
+    def active(self) -> float:
+        """How many flows are active."""
+        return len(self.sent)
 
     def draws(self, random: np.random.Generator, count: int) -> Iterator[Draw]:
         """The same flows each time, with another end.

@@ -186,6 +186,14 @@ def test_stragglers_are_told_of(address: str) -> None:
             ("plan", "wan", "--rate", "1e-9"),
             "1e-09 bits a second are 5.605e-17 flows of wan in 0.1 s: say another --rate",
         ),
+        (
+            ("plan", "wan", "--draws", "1", "--plot", "/tmp/plan"),
+            "/tmp/plan: its name has to end in .png, .svg or .pdf",
+        ),
+        (
+            ("plan", "cache", "--rate", "100G", "--draws", "100000"),
+            "100000 draws of 3,249 flows would take long: say --draws 6155, or another --rate",
+        ),
         (("plan", "wan", "--draws", "1", "--plot", "/tmp/plan.xyz"), "/tmp/plan.xyz: Format 'xyz'"),
         (
             ("elephants", "--detector", "survival", "--size", "3MB"),
