@@ -14,6 +14,7 @@ PACKET_OUT_BARRIER = 3  # back to the controller as a packet_in
 MARKER_ETHERTYPE = 0x88B5  # IEEE 802 local experimental 1
 BOUNCE_ADDRESS = 0x02B00CE00000  # destination of a packet handed back
 DETOUR_ADDRESS = 0  # destination of a packet that comes by a detour
+STEERED_ADDRESS = 0x020000000000  # destination of a bounce steered like any packet
 BUCKETS = 64  # hash buckets of one NF group
 FIT_SLOTS = 8192  # slots of one way; there are two ways
 FIT_END_LOW_FIN = 0x1  # the low endpoint has sent a FIN

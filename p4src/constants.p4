@@ -26,6 +26,7 @@ const bit<8> PACKET_OUT_BARRIER = 3;  // back to the controller as a packet_in
 const bit<16> MARKER_ETHERTYPE = 0x88B5;           // IEEE 802 local experimental 1
 const bit<48> BOUNCE_ADDRESS = 0x02b00ce00000;     // destination of a packet handed back
 const bit<48> DETOUR_ADDRESS = 0;                  // destination of a packet that comes by a detour
+const bit<48> STEERED_ADDRESS = 0x020000000000;    // destination of a bounce steered like any packet
 
 // --- groups and buckets ------------------------------------------------------
 const bit<16> BUCKETS = 64;  // hash buckets of one NF group

@@ -49,6 +49,7 @@ control UhaulIngress(
     apply {
         bool done = false;      // the packet's way is decided
         bool is_bounce = false; // an instance has handed the packet back
+        bool at_owner = false;  // the packet goes to the owner of its bucket
         meta.verdict = { false, 0, NO_INSTANCE };
         meta.group = NO_GROUP;
         timers.apply(meta.timers);
@@ -81,7 +82,7 @@ control UhaulIngress(
             if (is_bounce) {
                 // An instance returns what it processes as it is: with the mark still on
                 // it, the next instance would seem to bounce it as well.
-                hdr.ethernet.destination = DETOUR_ADDRESS;
+                hdr.ethernet.destination = STEERED_ADDRESS;
             }
             if (meta.from_instance == NO_INSTANCE || is_bounce) {
                 steer.apply(hdr, meta.group);
@@ -95,7 +96,10 @@ control UhaulIngress(
                         meta.flow, meta.group, meta.timers.affinity_timeout,
                         standard_metadata.ingress_global_timestamp,
                         is_bounce ? meta.from_instance : NO_INSTANCE,
-                        meta.verdict.instance);
+                        meta.verdict.instance, at_owner);
+                }
+                if (is_bounce && at_owner) {
+                    hdr.ethernet.destination = DETOUR_ADDRESS;  // the flow may begin there
                 }
                 if (!is_bounce) {  // it was counted on its way to the instance
                     fit.apply(

@@ -21,7 +21,8 @@ control Affinity(
     in timestamp_t timeout,
     in timestamp_t now,
     in instance_t bounced_by, // or none
-    inout instance_t instance)
+    inout instance_t instance,
+    out bool at_owner) // by its bucket, not by a rule
 {
     register<timestamp_t>(AFFINITY_CELLS) affinity_0;
     register<timestamp_t>(AFFINITY_CELLS) affinity_1;
@@ -81,10 +82,12 @@ control Affinity(
     apply {
         owner = NO_INSTANCE;
         previous = NO_INSTANCE;
+        at_owner = false;
         // A rule of the flow's own has named the instance already.
         if (instance == NO_INSTANCE) {
             buckets.apply();
             instance = owner;
+            at_owner = true;
             // Each of the two that the bucket is shared by may bounce it to the other only: had
             // both forgotten the flow, it would go round for ever.
             bool asked = bounced_by != NO_INSTANCE
@@ -102,6 +105,7 @@ control Affinity(
                         && now - seen_1 <= timeout
                         && now - seen_2 <= timeout) {
                     instance = previous;
+                    at_owner = false;
                 }
             }
         }

@@ -31,6 +31,11 @@ def frame_of(flow: FiveTuple, sequence: int) -> bytes:
     return _PACKET.pack(_STRAIGHT, 0x0800, *ip, *ports, sequence)
 
 
+def straight(frame: bytes) -> bytes:
+    """The frame as it comes straight from its host."""
+    return _STRAIGHT + frame[len(_STRAIGHT) :]
+
+
 def packet_of(frame: bytes) -> tuple[FiveTuple, int]:
     fields = _PACKET.unpack(frame)
     return flow_of(fields[9]), fields[-1]

@@ -11,7 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from instance_model import Delays, ModelInstance, frame_of, packet_of
+from instance_model import Delays, ModelInstance, frame_of, packet_of, straight
 
 from controlplane.detection.choice import Choice, DetectionError, Settings
 from controlplane.detection.registry import Rule, make_rule
@@ -178,7 +178,8 @@ class ModelSwitch:
             self._to_controller.put_nowait(PacketIn(PACKET_IN_BOUNCE, sender, 1, 0, frame))
         else:
             self.seen.add((flow, instance))
-            self.instances[instance].port.put_nowait(detoured(frame))
+            onward = detoured if instance == bucket.owner else straight
+            self.instances[instance].port.put_nowait(onward(frame))
 
     def _packet_out(self, packet: PacketOut) -> None:
         if packet.kind == PACKET_OUT_BARRIER and self.loses_barriers:

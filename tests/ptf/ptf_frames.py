@@ -9,7 +9,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 from scapy.utils import checksum
 
-from controlplane.p4_constants import BOUNCE_ADDRESS
+from controlplane.p4_constants import BOUNCE_ADDRESS, DETOUR_ADDRESS, STEERED_ADDRESS
 from nf.southbound.flow import FiveTuple
 from testbed import plan
 
@@ -68,7 +68,12 @@ def bounced(frame: bytes) -> bytes:
 
 def unmarked(frame: bytes) -> bytes:
     """A bounce as the switch hands it on: whoever gets it can return it as it is."""
-    return bytes(6) + frame[6:]
+    return DETOUR_ADDRESS.to_bytes(6, "big") + frame[6:]
+
+
+def steered(frame: bytes) -> bytes:
+    """A bounce as the switch sends it to where its flow was seen, where none may begin anew."""
+    return STEERED_ADDRESS.to_bytes(6, "big") + frame[6:]
 
 
 def changed(frame: bytes, offset: int, value: int) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 from ptf_fates import Dropped, Fate, Out
-from ptf_frames import at_host, bounced, flow_of, to_client, to_server, unmarked
+from ptf_frames import at_host, bounced, flow_of, steered, to_client, to_server, unmarked
 from ptf_network import CLIENT, NF1, NF2, SERVER
 from ptf_switch import PtfSwitch
 from scapy.layers.inet import TCP, UDP
@@ -122,7 +122,7 @@ def test_a_third_instance_s_bounce_goes_to_where_the_flow_was_seen(switch: PtfSw
     switch.put(*buckets(1))
     assert switch.process(CLIENT, frame) == [Out(NF1, frame)]
     switch.put(*buckets(9, 1))
-    assert switch.process(NF2, bounced(frame)) == [Out(NF1, unmarked(frame))]
+    assert switch.process(NF2, bounced(frame)) == [Out(NF1, steered(frame))]
     switch.put(*buckets(2, 1))
     assert switch.process(NF1, bounced(frame)) == [Out(NF2, unmarked(frame))]
     assert switch.process(NF2, bounced(frame)) == [refused(2, NF2, frame)]

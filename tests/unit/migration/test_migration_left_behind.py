@@ -407,6 +407,36 @@ async def test_a_flow_that_lives_by_a_third_instance_s_bounces_stays_where_it_is
         model.check()
 
 
+async def test_a_flow_that_lives_by_bounces_begins_nowhere_else_when_its_bucket_goes_back() -> None:
+    async with Model(0, instances=3) as model, running(model) as engine:
+        foreign = await split(model, engine)
+        nf1, nf2, nf3 = model.instances
+        flow = foreign[0]
+        away = await engine.begin(options(Kind.DRAIN, source="nf3", destination="nf1"))
+        await away.moved.wait()
+        fresh = (flow_of(number) for number in range(100, 1000))
+        await send(model, next(each for each in fresh if each.bucket == flow.bucket), 1)
+        turned = await engine.begin(options(Kind.DRAIN, source="nf2", destination="nf1"))
+        await turned.moved.wait()
+        model.switch.seen.add((flow, nf2.id))
+        del nf3.flows[flow]
+        model.sent[flow] = 0
+        await send(model, flow, 5)  # by way of the third, and of the previous owner
+        assert sorted(nf1.flows[flow]) == list(range(5))
+        nf1.hung.clear()
+        only = frozenset({flow.bucket})
+        to_nf2 = options(Kind.DRAIN, source="nf1", destination="nf2", buckets=only)
+        back = asyncio.create_task(engine.begin(to_nf2))
+        await until(lambda: flow.bucket not in nf2.closed)
+        await send(model, flow, 5)
+        assert sorted(nf1.flows[flow]) == list(range(10))
+        nf1.hung.set()
+        await (await back).moved.wait()
+        await send(model, flow, 5)
+        assert sorted(nf1.flows[flow]) == list(range(15))
+        model.check()
+
+
 async def test_an_elephant_that_lives_by_bounces_in_a_shared_bucket_is_left() -> None:
     detector = ModelDetector()
     async with Model(0, instances=3) as model, running(model, detector) as engine:
