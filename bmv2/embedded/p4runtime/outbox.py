@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from finsy.proto import p4r
 
 _CAPACITY = 4096
 """Messages. Who sends more waits; a packet_in waits in the data plane's ring."""
+_LOOK_S = 0.1
+"""How often who waits looks whether it still has to."""
 
 
 class Outbox:
@@ -50,23 +53,27 @@ class Outbox:
         return True
 
     async def send_when_drained(
-        self, message: p4r.StreamMessageResponse, patience_s: float | None = None
+        self,
+        message: p4r.StreamMessageResponse,
+        patience_s: float | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Queues a message as soon as there is room; false when the controller is gone.
 
-        With a bound to the patience also when it has read nothing for so long: then nothing
-        waits for it any more until it has taken half of what is queued.
+        Or when it is not to be waited for any more. With a bound to the patience also when it
+        has read nothing for so long: then nothing waits for it any more until it has taken half
+        of what is queued.
         """
         while len(self._messages) >= _CAPACITY and not self._is_closed:
-            if self._is_given_up and patience_s is not None:
+            if not is_wanted() or (self._is_given_up and patience_s is not None):
                 return False
             self._drained.clear()
             before = self._taken
             try:
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout(_LOOK_S if patience_s is None else patience_s):
                     await self._drained.wait()
             except TimeoutError:
-                self._is_given_up = self._taken == before
+                self._is_given_up = patience_s is not None and self._taken == before
         self.send(message)
         return not self._is_closed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from finsy.proto import p4r
 
@@ -70,18 +71,34 @@ class PacketInPump:
         except P4RuntimeError as error:
             _log.warning("%s", error.message)
             return
-        primaries = self._primaries()
-        patience_s = _PATIENCE_S if len(primaries) > 1 else None
-        # Every one, not the first who takes it.
-        taken = [await each.send_when_drained(message, patience_s) for each in primaries]
+        primaries: Sequence[Outbox] = ()
+        taken: list[bool] = []
+        # Others may have become the primaries while these did not take it.
+        while not any(taken) and (now := self._primaries()) != primaries:
+            primaries = now
+            taken = await self._offer(message, primaries)
         self._count_missed(any(taken) and not all(taken))
         if not any(taken):
             if self._lost == 0:
-                _log.warning("packet_ins are thrown away: no controller is the primary")
+                why = "no primary reads them" if primaries else "no controller is the primary"
+                _log.warning("packet_ins are thrown away: %s", why)
             self._lost += 1
         elif self._lost:
             _log.warning("%d packet_ins have been thrown away", self._lost)
             self._lost = 0
+
+    async def _offer(
+        self, message: p4r.StreamMessageResponse, primaries: Sequence[Outbox]
+    ) -> list[bool]:
+        """Offers a packet to every one, not only to the first who takes it; which have taken it."""
+        patience_s = _PATIENCE_S if len(primaries) > 1 else None
+        return [
+            await each.send_when_drained(message, patience_s, partial(self._is_primary, each))
+            for each in primaries
+        ]
+
+    def _is_primary(self, controller: Outbox) -> bool:
+        return controller in self._primaries()
 
     def _count_missed(self, is_missed: bool) -> None:
         if is_missed:

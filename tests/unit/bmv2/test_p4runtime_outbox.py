@@ -101,3 +101,17 @@ async def test_packets_without_a_primary_are_counted_and_logged(
         "packet_ins are thrown away: no controller is the primary",
         "3 packet_ins have been thrown away",
     ]
+
+
+async def test_who_is_not_the_primary_any_more_holds_up_nobody(
+    switch: Switch, primary: Controller
+) -> None:
+    """The primary does not read, and its stream stays open."""
+    for _ in range(1000):  # more than gRPC keeps itself
+        switch.backend.emit(bytes(12) + bytes(9000))
+    async with asyncio.timeout(10), controller(switch.address) as successor:
+        await asyncio.sleep(0.3)
+        await successor.arbitrate(20)
+        switch.backend.emit(bytes(12) + b"now")
+        while (await successor.receive()).packet.payload != b"now":
+            pass
