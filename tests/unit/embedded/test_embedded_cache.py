@@ -19,7 +19,7 @@ SOURCE = "int answer(void) { return 42; }"
 def compilations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the compiler was called for; the cache is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compile_anew, sources = compiler._compile, []
+    compile_anew, sources = compiler._compile, list[str]()  # pyright: ignore[reportPrivateUsage]
 
     def noted(path: str, source: str, flags: tuple[str, ...]) -> bytes:
         sources.append(source)
@@ -35,14 +35,19 @@ def test_what_was_compiled_is_in_the_cache(compilations: list[str]) -> None:
     assert compilations == [SOURCE]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(lambda kept: b"", id="empty"),
-        pytest.param(lambda kept: kept[:-1], id="cut short"),
-        pytest.param(lambda kept: kept[:100] + bytes(8) + kept[108:], id="overwritten"),
-    ],
-)
+def emptied(kept: bytes) -> bytes:
+    return b""
+
+
+def cut_short(kept: bytes) -> bytes:
+    return kept[:-1]
+
+
+def overwritten(kept: bytes) -> bytes:
+    return kept[:100] + bytes(8) + kept[108:]
+
+
+@pytest.mark.parametrize("damage", [emptied, cut_short, overwritten])
 def test_what_is_damaged_in_the_cache_is_compiled_again(
     compilations: list[str], damage: Callable[[bytes], bytes]
 ) -> None:

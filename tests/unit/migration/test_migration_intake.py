@@ -127,10 +127,12 @@ async def test_who_is_drained_is_opened_once_it_has_read_what_it_was_sent(
             await until(lambda: not nf1.port.empty())  # it has taken the first, but not read it
             await write(group, buckets)
 
-        async def read_first(closed: bool, buckets: Iterable[int], *, marker: int = 0) -> None:
+        async def read_first(
+            no_new_state: bool, buckets: Iterable[int], *, marker: int = 0
+        ) -> None:
             if marker and not nf1.reading.is_set():
                 raise SouthboundError(nf1.name, "did not answer in time", down=True)
-            await set_mode(closed, buckets, marker=marker)
+            await set_mode(no_new_state, buckets, marker=marker)
 
         model.switch.write_buckets, nf1.set_no_new_state = hangs_before, read_first
         new = flow_of(99)
