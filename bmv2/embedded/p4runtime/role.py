@@ -50,8 +50,8 @@ class Role(Generic[Client]):
                 Code.RESOURCE_EXHAUSTED, f"no more than {_MAX_CLIENTS} controllers can connect"
             )
         self._election_ids[client] = election_id
-        # An election id of zero is as good as none: such a client is never the primary.
-        if election_id and election_id >= (self._highest or 0):
+        # Who gives none is never the primary; zero is one (section 16.2.1).
+        if election_id is not None and election_id >= (self._highest or 0):
             self._highest = election_id
             self._primary = client
             # The others hear of the change before the new primary may act on it.

@@ -53,6 +53,15 @@ async def test_without_election_id_a_controller_is_never_primary(switch: Switch)
         assert not answer.HasField("election_id")
 
 
+async def test_zero_is_an_election_id(switch: Switch) -> None:
+    async with controller(switch.address) as first, controller(switch.address) as second:
+        assert seen(await first.arbitrate(0)) == (OK, 0)
+        await first.set_program(program())
+        assert seen(await second.arbitrate(1)) == (OK, 1)
+        with pytest.raises(grpc.aio.AioRpcError, match="not primary: election id 1 is"):
+            await first.write()
+
+
 async def test_election_ids_have_128_bits(switch: Switch) -> None:
     async with controller(switch.address) as first, controller(switch.address) as second:
         await first.arbitrate((1 << 64) + 1)
