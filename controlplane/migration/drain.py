@@ -53,6 +53,7 @@ class Drain:
         """Live flows when it was asked last."""
         self.superseded = False
         """Other moves have turned the buckets since."""
+        self.is_over = False
         self._services = services
         self._counts = counts
         self._buckets = services.buckets
@@ -75,6 +76,7 @@ class Drain:
             if self._number is not None:
                 self._services.journal.end_watch(self._number)
         finally:
+            self.is_over = True
             self._services.intake.release(self)
         with suppress(MoveError, SouthboundError):  # it is told later
             async with self._buckets.turning:

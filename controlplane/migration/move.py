@@ -137,10 +137,8 @@ class Move:
         self._begun: OpenMove | None = None
         """What an earlier controller had begun."""
         self._holds = rules.holds
-        self.drain: Drain | None = None
-        """The watch over the flows that are left, once there is one."""
-        self._returned: Drain | None = None
-        """The one over those of the buckets that are back though not all are."""
+        self._watches: list[Drain] = []
+        """Over the flows that are left; two where only some of the buckets could be given back."""
         self.stragglers: Move | None = None
         """The move of what was left of those after a while."""
         self.ended = asyncio.Event()
@@ -155,6 +153,13 @@ class Move:
     def state(self) -> MoveState:
         """Where it is."""
         return self._state
+
+    @property
+    def drain(self) -> Drain | None:
+        """The watch over the flows that are left, once there is one: of two, one that goes on."""
+        return max(
+            self._watches, key=lambda each: (not each.is_over, not each.superseded), default=None
+        )
 
     @property
     def gives_back(self) -> bool:
@@ -321,8 +326,9 @@ class Move:
         self._services.journal.end(self._number)
         self.moved.set()
         logger.info("%s: %s %s", self.id, self.state, self.reason)
-        watches = (self._watch(drain) for drain in (self.drain, self._returned) if drain)
-        await asyncio.gather(*watches)
+        await asyncio.gather(*map(self._watch, self._watches))
+        if self.state is MoveState.DRAINING:
+            self._enter(MoveState.DONE)
         self.ended.set()
 
     async def _move(self) -> None:
@@ -374,7 +380,7 @@ class Move:
         await self._sum_up()
         if await self._ends_cancelled():
             return
-        self.drain = self._turning.watch_source()
+        self._watches = [self._turning.watch_source()]
         self._enter(MoveState.DRAINING)
 
     async def _sum_up(self) -> None:
@@ -421,22 +427,21 @@ class Move:
         New flows may have begun at the destination: they stay there. Buckets that are not
         given back are watched until the source has no flow of them, as in any other move.
         """
+        self._enter(MoveState.UNDOING)
         turned = self._turning.turned
         self._turning.let_go()
         is_back = False
         if turned and await self._alive(self.source):
-            self._enter(MoveState.UNDOING)
             with self._timed("undo"):
                 try:
                     await self._turning.give_back()
                     is_back = True
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
-        if turned and is_back:
-            self.drain = self._turning.watch_destination()
-        elif turned:
-            self.drain = self._turning.watch_source_anew()
-            self._returned = self._turning.watch_destination()
+        if turned:
+            self._watches = [self._turning.watch_destination()]
+        if turned and not is_back:
+            self._watches.append(self._turning.watch_source_anew())
         await self._sum_up()
         self._enter(end)
 
@@ -444,10 +449,8 @@ class Move:
 
     async def _watch(self, drain: Drain) -> None:
         await drain.run()
-        if drain is self.drain and not drain.superseded:
+        if not drain.superseded:
             self._drained_ms = round((self._services.clock() - self._begin_s) * 1e3, 4)
-        if self.state is MoveState.DRAINING:
-            self._enter(MoveState.DONE)
 
     def _drain_report(self) -> DrainReport | None:
         drain = self.drain
@@ -457,7 +460,7 @@ class Move:
             instance=drain.previous.name,
             at_turn=drain.first,
             left=drain.left,
-            drained_ms=self._drained_ms,
+            drained_ms=self._drained_ms if drain.is_over else None,
             superseded=drain.superseded,
         )
 

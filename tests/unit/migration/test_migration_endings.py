@@ -128,6 +128,58 @@ async def test_buckets_of_which_some_were_given_back_are_all_watched() -> None:
         await until(lambda: not model.nf1.closed)
 
 
+async def test_buckets_that_may_or_may_not_be_back_are_told_of_as_they_are() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        model.nf2.refuse_put = set(FLOWS)
+        write, read, silent = model.switch.write_buckets, model.switch.read_buckets, False
+
+        async def falls_silent(group: int, buckets: Mapping[int, Bucket]) -> None:
+            nonlocal silent
+            await write(group, buckets)
+            if Bucket(1, 2) in buckets.values():
+                silent = True
+                raise MoveError("the switch has not answered")
+
+        async def read_unless_silent(group: int) -> Mapping[int, Bucket]:
+            if silent:
+                raise MoveError("the switch has not answered")
+            return await read(group)
+
+        model.switch.write_buckets, model.switch.read_buckets = falls_silent, read_unless_silent
+        failed = await engine.begin(options())
+        await failed.moved.wait()
+        assert "not given back" in failed.reason
+        silent = False
+        await failed.ended.wait()
+        drain = failed.report().drain
+        assert drain is not None
+        assert (drain.instance, drain.superseded) == ("nf2", False)
+
+
+async def test_a_move_that_has_failed_cannot_be_cancelled() -> None:
+    async with Model(0) as model, running(model) as engine:
+        await model.load(FLOWS, 200)
+        await model.quiet()
+        move = await engine.begin(options(early_release=False))
+        await until(lambda: bool(model.switch.rules))
+        is_asked, answers = asyncio.Event(), asyncio.Event()
+
+        async def silent() -> pb.Load:
+            is_asked.set()
+            await answers.wait()
+            raise SouthboundError("nf1", "did not answer in time", down=True)
+
+        model.nf1.get_load = silent
+        model.nf1.down = True
+        await is_asked.wait()
+        with pytest.raises(MoveError, match="it is undoing"):
+            move.cancel("too late")
+        answers.set()
+        await move.moved.wait()
+        assert move.state is MoveState.FAILED
+
+
 async def test_a_copy_is_remembered_by_whoever_comes_next() -> None:
     journal = Journal()
     async with Model(0) as model:
