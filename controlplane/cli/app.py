@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -58,7 +59,7 @@ from controlplane.cli.plan_options import (
 )
 from controlplane.cli.shell import open_shell
 from controlplane.migration.options import Guarantee, Kind, Scope
-from controlplane.migration.report import MoveState
+from controlplane.migration.report import UNDER_WAY, MoveReport, MoveState
 from controlplane.migration.strategy import BY_NAME
 from controlplane.northbound.models import ElephantsRequest, MoveRequest
 
@@ -329,15 +330,22 @@ def _move(
             try:
                 follow(controller, begun, drain=drain, console=Console(stderr=True))
             except KeyboardInterrupt:
-                raise CommandError(
-                    f"{_named(begun)} not over; `controlplane cancel ID` would undo it"
-                ) from None
+                raise CommandError(_interrupted(map(controller.move, begun))) from None
         reports = [controller.move(number, timeline=as_json) for number in begun]
     for report in reports:
         _print(report, render.report(report), as_json=as_json)
     bad = [each for each in reports if each.state in (MoveState.FAILED, MoveState.CANCELLED)]
     if bad:
         raise CommandError("; ".join(f"{each.id} {each.state}: {each.reason}" for each in bad))
+
+
+def _interrupted(reports: Iterable[MoveReport]) -> str:
+    """What goes on although nobody waits for it."""
+    return "; ".join(
+        f"{each.id} is {each.state}, and goes on"
+        + (f": `controlplane cancel {each.id}` would undo it" if each.state in UNDER_WAY else "")
+        for each in reports
+    )
 
 
 def _named(moves: list[str]) -> str:

@@ -21,6 +21,7 @@ from controlplane.cli.render import size
 from controlplane.migration.report import UNDER_WAY, MoveReport, MoveState
 
 _INTERVAL_S = 0.1
+_NARROW = 100  # columns
 
 
 def follow(
@@ -33,7 +34,7 @@ def follow(
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=30 if console.width > _NARROW else 10),
         TextColumn("{task.fields[flows]}"),
         TextColumn("{task.fields[held]}"),
         TextColumn("{task.fields[mice]}"),

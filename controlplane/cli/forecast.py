@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log
 
 _LEAST_S = 1.0  # of watching, before anything is said
+_LONGEST_PAUSE = 5  # of the mean time between two ends: then those that are left are no such flows
 
 
 class Forecast:
@@ -13,11 +14,15 @@ class Forecast:
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
         self._last: tuple[float, int] | None = None
+        self._ended_s = 0.0
+        """When one was gone last."""
 
     def observe(self, now_s: float, left: int) -> None:
         """So many are left now."""
         if self._first is None or left > self._first[1]:
             self._first = now_s, left
+        if self._last is None or left < self._last[1]:
+            self._ended_s = now_s
         self._last = now_s, left
 
     def gone_in_s(self) -> float | None:
@@ -29,5 +34,7 @@ class Forecast:
             return 0.0
         if left >= first or now_s - began_s < _LEAST_S:
             return None
-        per_s = log(first / left) / (now_s - began_s)
-        return log(2 * left) / per_s
+        per_s = log(first / left) / max(self._ended_s - began_s, _LEAST_S)
+        if now_s - self._ended_s > max(_LONGEST_PAUSE / (per_s * left), _LEAST_S):
+            return None
+        return log(2 * left) / per_s - (now_s - self._ended_s)

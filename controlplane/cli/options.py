@@ -29,6 +29,17 @@ def size_argument(text: str) -> float:
     return size
 
 
+def rate_argument(text: str) -> float:
+    """Bits a second, written like a size; above 0."""
+    try:
+        rate = parse_size(text)
+    except ValueError:
+        rate = 0.0
+    if not rate:
+        raise typer.BadParameter(f"{text!r} is no rate: bits a second, as 10G")
+    return rate
+
+
 def share_argument(text: str) -> float:
     """A share, above 0 and at most 1."""
     try:

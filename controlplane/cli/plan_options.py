@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli.options import milliseconds_argument, share_argument, size_argument
+from controlplane.cli.options import (
+    milliseconds_argument,
+    rate_argument,
+    share_argument,
+    size_argument,
+)
 from controlplane.sizes.builtin import BUILTIN
 
 USUAL_FLOWS = 100
@@ -45,7 +50,7 @@ RateOption = Annotated[
     float | None,
     typer.Option(
         "--rate",
-        parser=size_argument,
+        parser=rate_argument,
         metavar="BITS",
         help="That all flows send together, in bits a second, as 10G.",
         show_default="as in the capture, else 10G",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from controlplane.detection.registry import Rule
 from controlplane.migration.barriers import Barriers
-from controlplane.migration.buckets import BucketKeeper, share_of
+from controlplane.migration.buckets import BucketKeeper, owned, share_of
 from controlplane.migration.counts import ControlCounts
 from controlplane.migration.errors import MoveError
 from controlplane.migration.events import EventLog
@@ -313,8 +313,11 @@ class Engine:
                 options, buckets=share_of(buckets, source.id, options.share, ALL_BUCKETS - taken)
             )
             if not options.buckets:
+                mine = len(owned(buckets, source.id, ALL_BUCKETS))
+                free = len(owned(buckets, source.id, ALL_BUCKETS - taken))
                 raise MoveError(
-                    f"{source.name} has no bucket for that share that no other move has",
+                    f"{source.name} has no bucket for that share: it owns {mine}, "
+                    f"of which {mine - free} are in other moves",
                     conflict=True,
                 )
         for other in others:

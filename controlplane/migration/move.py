@@ -178,7 +178,12 @@ class Move:
     def cancel(self, reason: str) -> None:
         """Rolls back what is not committed, and gives the buckets back. Raises MoveError."""
         if self.state not in (MoveState.PREPARING, MoveState.MOVING):
-            raise MoveError(f"{self.id} cannot be cancelled: it is {self.state}", conflict=True)
+            hint = ""
+            if self.state is MoveState.DRAINING:
+                hint = f"; a move of {self.destination.name} to {self.source.name} goes back"
+            raise MoveError(
+                f"{self.id} cannot be cancelled: it is {self.state}{hint}", conflict=True
+            )
         if self._cancelled:
             return
         self._cancelled = True
@@ -372,9 +377,14 @@ class Move:
         moves_none = self._strategy.takes is Takes.NONE
         moved = counts.moved + counts.absent + (self._begun.moved if self._begun else 0)
         is_in_vain = not self._turning.turned if moves_none else moved == 0
-        if (failed or self._taken_over) and (is_in_vain or not await self._alive(self.destination)):
-            await self._undo(MoveState.FAILED)
-            return
+        if failed or self._taken_over:
+            if not is_in_vain and not await self._alive(self.destination):
+                back = f"{self.destination.name} does not answer, so its buckets are given back"
+                self.reason = f"{self.reason}; {back}"
+                is_in_vain = True
+            if is_in_vain:
+                await self._undo(MoveState.FAILED)
+                return
         if not self._selected and not moves_none and not moved:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
         await self._sum_up()

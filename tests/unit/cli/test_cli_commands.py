@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import uvicorn
@@ -126,6 +126,17 @@ def test_a_move_is_divided_among_destinations(address: str) -> None:
     assert sum(report["flows"]["moved"] for report in reports) == 24
     again = run("move", "nf2", "nf1", "--share", "0.5", "--northbound", address)
     assert "16 of 64: only flows of these" in again
+
+
+def test_who_does_not_wait_any_more_is_told_what_goes_on(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object, **more: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("controlplane.cli.app.follow", interrupted)
+    with pytest.raises(CommandError, match=r"m1 is \w+, and goes on"):
+        run("move", "nf1", "nf2", "--northbound", address)
 
 
 def test_mice_that_another_move_has_taken_over_are_its_own(address: str) -> None:
@@ -300,6 +311,10 @@ def test_no_controller(arguments: tuple[str, ...], line: str) -> None:
         (
             ("move-elephant", "nf1", "nf2", "--stragglers", "inf"),
             "Invalid value for '--stragglers': 'inf' is no time in seconds",
+        ),
+        (
+            ("plan", "wan", "--rate", "-1"),
+            "Invalid value for '--rate': '-1' is no rate: bits a second, as 10G",
         ),
         (("elephants", "--theta", "0"), "Invalid value for '--theta': '0' is no share"),
         (("elephants", "--size", "3 furlongs"), "Invalid value for '--size': '3 furlongs' is no"),

@@ -30,3 +30,15 @@ def test_flows_that_end_at_a_constant_rate_are_forecast() -> None:
     assert forecast.gone_in_s() == pytest.approx(expected_s, rel=0.03)
     forecast.observe(30.0, 0)
     assert forecast.gone_in_s() == 0
+
+
+def test_nothing_is_said_of_flows_that_do_not_end() -> None:
+    forecast = Forecast()
+    for tenth in range(70):
+        forecast.observe(tenth / 10, 8 + round(1000 * exp(-tenth / 10)))
+    assert forecast.gone_in_s() is not None
+    forecast.observe(8.0, 8)
+    forecast.observe(20.0, 8)
+    assert forecast.gone_in_s() is None
+    forecast.observe(20.5, 7)
+    assert forecast.gone_in_s() is not None

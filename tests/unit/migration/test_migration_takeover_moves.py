@@ -104,6 +104,22 @@ async def test_flows_that_were_forgotten_because_they_are_moved_count(
             assert set(model.switch.buckets.values()) == {Bucket(2)}
 
 
+async def test_a_destination_that_has_all_but_does_not_answer_is_the_reason() -> None:
+    journal = Journal()
+    async with Model(1) as model:
+        await model.load(FLOWS, 300)
+        await model.quiet()
+        async with killed(model, journal) as engine:
+            move = await engine.begin(options())
+            await until(lambda: move.report().flows.moved == len(FLOWS))
+        model.nf2.down = True
+        async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
+            taken = await ended(engine)
+            assert taken is not None
+            assert taken.state is MoveState.FAILED
+            assert taken.reason.endswith("nf2 does not answer, so its buckets are given back")
+
+
 async def test_who_was_taken_over_from_opens_and_closes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     async with Model(1) as model:
