@@ -133,8 +133,8 @@ LOAD_OPTIONS = --target $(TARGET) $(if $(SCALE),--scale $(SCALE)) $(if $(RATE),-
     $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) --die-with-parent
 
 .PHONY: run-bmv2 demo chaos bench bench-switch bench-move
-run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED).
-	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS)
+run-bmv2: setup  ## Run switch, instances, controller, load (TARGET, DURATION, SCALE, RATE, SEED, INSTANCES).
+	@exec $(BIN)/python -m testbed run $(LOAD_OPTIONS) $(if $(INSTANCES),--instances $(INSTANCES))
 
 demo: setup  ## Move all flows, then elephants (TARGET, DURATION, SCALE, RATE, SEED, GUARANTEE, KEEP_AT, STRATEGIES).
 	@exec $(BIN)/python -m experiments.demo $(LOAD_OPTIONS) \

@@ -1,4 +1,4 @@
-"""The test bed: switch, two instances, controller and hosts, each in its namespace."""
+"""The test bed: switch, instances, controller and hosts, each in its namespace."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ class BedOptions:
     activity_window_ms: int = plan.ACTIVITY_WINDOW_MS
     """A flow is active that has sent within so long."""
 
+    instances: int = len(plan.INSTANCES)
+
     program: Path = PROGRAM
     p4info: Path = P4INFO
 
@@ -80,6 +82,8 @@ class Bed:
     ) -> None:
         """Nothing is started yet; `on_step` is told what is going on."""
         self.options = options
+        self.instances = plan.make_instances(options.instances)
+        self._ports = plan.make_ports(self.instances)
         self._on_step = on_step
         self._stack = ExitStack()
         self._namespaces: dict[str, NetworkNamespace] = {}
@@ -126,8 +130,8 @@ class Bed:
 
     def capture_into_switch(self, name: str) -> Capture:
         """Captures what a host or an instance sends to the switch."""
-        port = next(node.port for node in (*plan.HOSTS, *plan.INSTANCES) if node.name == name)
-        return Capture(self.namespace(plan.SWITCH_NAME), plan.PORTS[port])
+        port = next(node.port for node in (*plan.HOSTS, *self.instances) if node.name == name)
+        return Capture(self.namespace(plan.SWITCH_NAME), self._ports[port])
 
     def capture_out_of_switch(self, name: str) -> Capture:
         """Captures what the switch sends to a host or an instance."""
@@ -140,7 +144,7 @@ class Bed:
 
     def check(self, *, instances: bool = True) -> None:
         """Raises BedError when one of the processes has ended; instances if asked for."""
-        names = {instance.name for instance in plan.INSTANCES}
+        names = {instance.name for instance in self.instances}
         for name, child in self.children.items():
             if instances or name not in names:
                 child.check()
@@ -164,7 +168,7 @@ class Bed:
         elif name == "controller":
             self._await_controller(self._run_controller())
         else:
-            instance = next(each for each in plan.INSTANCES if each.name == name)
+            instance = next(each for each in self.instances if each.name == name)
             self._await_instance(instance, self._start_instance(instance))
 
     def start_stand_by(self) -> None:
@@ -215,16 +219,16 @@ class Bed:
         self._on_step("namespaces and links")
         self._make_network()
         self._on_step("instances")
-        instances = [self._start_instance(instance) for instance in plan.INSTANCES]
+        instances = [self._start_instance(instance) for instance in self.instances]
         self._on_step("switch")
         self._start_switch()
-        for instance, child in zip(plan.INSTANCES, instances, strict=True):
+        for instance, child in zip(self.instances, instances, strict=True):
             self._await_instance(instance, child)
         self._on_step("controller")
         self._start_controller()
 
     def _make_network(self) -> None:
-        names = [plan.SWITCH_NAME, *(node.name for node in (*plan.HOSTS, *plan.INSTANCES))]
+        names = [plan.SWITCH_NAME, *(node.name for node in (*plan.HOSTS, *self.instances))]
         try:
             for name in names:
                 namespace = self._namespaces[name] = NetworkNamespace(name)
@@ -234,11 +238,11 @@ class Bed:
         except OSError as error:
             raise BedError(f"no network namespaces: {error.strerror}") from error
         switch = self._namespaces[plan.SWITCH_NAME]
-        for node in (*plan.HOSTS, *plan.INSTANCES):
+        for node in (*plan.HOSTS, *self.instances):
             namespace = self._namespaces[node.name]
             address = node.address if isinstance(node, plan.Host) else None
             connect(
-                LinkEnd(namespace=switch, interface=plan.PORTS[node.port]),
+                LinkEnd(namespace=switch, interface=self._ports[node.port]),
                 LinkEnd(
                     namespace=namespace,
                     interface=plan.HOST_INTERFACE,
@@ -269,7 +273,7 @@ class Bed:
         options = SwitchOptions(
             program=self.options.program,
             p4info=self.options.p4info,
-            ports=plan.PORTS,
+            ports=self._ports,
             cpu_port=p4_constants.CPU_PORT,
             grpc_address=f"unix:{run.p4runtime}",
             log_file=run.log("switch"),
@@ -307,6 +311,7 @@ class Bed:
                 thrift=self.target.thrift_address,
                 rho=self.options.rho,
                 activity_window_ms=self.options.activity_window_ms,
+                instances=self.instances,
             )
         )
         self._await_controller(self._run_controller())

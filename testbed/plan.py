@@ -2,11 +2,13 @@
 
 client ── 1 ┐        ┌ 3 ── nf1
             s1 (switch)
-server ── 2 ┘        └ 4 ── nf2
+server ── 2 ┘        ├ 4 ── nf2
+                     └ … as many as asked for
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -47,12 +49,32 @@ CLIENT = Host(name="client", port=1, address=IPv4Interface("10.0.1.10/24"), mac=
 SERVER = Host(name="server", port=2, address=IPv4Interface("10.0.2.10/24"), mac="02:00:00:00:02:10")
 HOSTS = (CLIENT, SERVER)
 
-NF1 = Instance(name="nf1", number=1, port=3, mac="02:00:00:00:03:01")
-NF2 = Instance(name="nf2", number=2, port=4, mac="02:00:00:00:03:02")
-INSTANCES = (NF1, NF2)
 
-PORTS = {node.port: f"{SWITCH_NAME}-{node.name}" for node in (*HOSTS, *INSTANCES)}
-"""The switch's ports and the interfaces they are on."""
+def make_instances(count: int) -> tuple[Instance, ...]:
+    """So many instances: nf1, nf2, and so on."""
+    return tuple(
+        Instance(
+            name=f"nf{number}",
+            number=number,
+            port=len(HOSTS) + number,
+            mac=f"02:00:00:00:03:{number:02x}",
+        )
+        for number in range(1, count + 1)
+    )
+
+
+MOST_INSTANCES = 8
+INSTANCES = make_instances(2)
+"""Those that there are unless more are asked for."""
+NF1, NF2 = INSTANCES
+
+
+def make_ports(instances: Sequence[Instance]) -> dict[int, str]:
+    """The switch's ports and the interfaces they are on."""
+    return {node.port: f"{SWITCH_NAME}-{node.name}" for node in (*HOSTS, *instances)}
+
+
+PORTS = make_ports(INSTANCES)
 
 
 ACTIVITY_WINDOW_MS = 100
@@ -100,9 +122,10 @@ def topology(
     thrift: str | None,
     rho: float,
     activity_window_ms: int = ACTIVITY_WINDOW_MS,
+    instances: Sequence[Instance] = INSTANCES,
 ) -> str:
     """The topology file of the controller, as YAML."""
-    nodes = (*HOSTS, *INSTANCES)
+    nodes = (*HOSTS, *instances)
     return yaml.safe_dump(
         {
             "switch": {
@@ -129,14 +152,14 @@ def topology(
                     "id": instance.number,
                     "southbound": f"unix:{run.southbound(instance)}",
                 }
-                for instance in INSTANCES
+                for instance in instances
             ],
             "links": [[node.name, f"{SWITCH_NAME}:{node.port}"] for node in nodes],
             "groups": [
                 {
                     "name": "monitors",
                     "id": 1,
-                    "instances": [instance.name for instance in INSTANCES],
+                    "instances": [instance.name for instance in instances],
                     "owners": [NF1.name],
                     "traffic": [
                         {

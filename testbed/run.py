@@ -18,7 +18,7 @@ from rich.console import Console
 from controlplane.sizes.builtin import WEB_SEARCH
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import InstanceClient, SouthboundError
-from testbed import plan, terminal
+from testbed import terminal
 from testbed.bed import FAILURES, Bed, BedOptions, Load
 from testbed.load.options import LoadOptions
 from testbed.lock import RunLock
@@ -42,6 +42,9 @@ class RunOptions:
     load: LoadOptions
     """The traffic."""
 
+    instances: int
+    """How many network function instances there are."""
+
     duration_s: float | None
     """When to end; none: when told to."""
 
@@ -56,6 +59,7 @@ def run(options: RunOptions) -> int:
         run=RunDirectory(options.directory),
         target=options.target,
         rho=WEB_SEARCH.byte_share_from(WEB_SEARCH_ELEPHANT),
+        instances=options.instances,
     )
     try:
         with RunLock(options.directory), console.status("starting") as status:
@@ -129,7 +133,7 @@ async def _watch(
     async with AsyncExitStack() as stack:
         stack.enter_context(_stop_signals(stop))
         clients = [
-            await stack.enter_async_context(bed.instance(instance)) for instance in plan.INSTANCES
+            await stack.enter_async_context(bed.instance(instance)) for instance in bed.instances
         ]
         last = await _loads(clients)
         last_s = begin
@@ -143,7 +147,8 @@ async def _watch(
                 return
             bed.check(instances=False)  # without one of them, the others go on
             now, now_s = await _loads(clients), time.monotonic()
-            tell(_status_line(load, last, now, now_s - last_s, now_s - begin))
+            names = [client.name for client in clients]
+            tell(_status_line(load, names, last, now, now_s - last_s, now_s - begin))
             last, last_s = now, now_s
 
 
@@ -160,6 +165,7 @@ async def _loads(clients: list[InstanceClient]) -> list[pb.Load | None]:
 
 def _status_line(
     load: Load,
+    names: list[str],
     last: list[pb.Load | None],
     now: list[pb.Load | None],
     interval_s: float,
@@ -170,8 +176,8 @@ def _status_line(
     except OSError:  # the load has not written it yet
         status = {"active": 0, "done": 0, "errors": 0}
     instances = [
-        f"{instance.name} {_instance_status(before, after, interval_s)}"
-        for instance, before, after in zip(plan.INSTANCES, last, now, strict=True)
+        f"{name} {_instance_status(before, after, interval_s)}"
+        for name, before, after in zip(names, last, now, strict=True)
     ]
     return (
         f"{elapsed_s:.0f} s  {status['active']} flows open, {status['done']} done, "
