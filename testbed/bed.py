@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import inf, isinf
@@ -36,6 +36,7 @@ _READY_TIMEOUT_S = 30.0
 FAILURES = (BedError, NorthboundError, SouthboundError)
 """What can go wrong on a test bed; each message is one line."""
 
+CONTROLLER = "controller"
 _STAND_BY = "stand-by"
 _SOCKET_PATH_BYTES = 107  # sun_path without its final zero
 
@@ -142,11 +143,10 @@ class Bed:
         pids = {name: child.pid for name, child in self.children.items()}
         return pids | {"switch": self.target.pid}
 
-    def check(self, *, instances: bool = True) -> None:
-        """Raises BedError when one of the processes has ended; instances if asked for."""
-        names = {instance.name for instance in self.instances}
+    def check(self, *, but: Container[str] = ()) -> None:
+        """Raises BedError when one of the processes has ended, but for those."""
         for name, child in self.children.items():
-            if instances or name not in names:
+            if name not in but:
                 child.check()
         if not _is_running(self.target.pid):
             raise BedError(f"the switch has ended (log: {self.options.run.log('switch')})")
@@ -165,7 +165,7 @@ class Bed:
         """Starts what was killed again, as it was started first. Raises BedError."""
         if name == "switch":
             self._start_switch()
-        elif name == "controller":
+        elif name == CONTROLLER:
             self._await_controller(self._run_controller())
         else:
             instance = next(each for each in self.instances if each.name == name)
@@ -180,7 +180,7 @@ class Bed:
     def await_stand_by(self) -> None:
         """When the controller has been killed: the other one is it from now on."""
         child = self.children.pop(_STAND_BY)
-        self.children["controller"] = child
+        self.children[CONTROLLER] = child
         self._await_controller(child)
 
     # --- load ---------------------------------------------------------------------------
@@ -316,7 +316,7 @@ class Bed:
         )
         self._await_controller(self._run_controller())
 
-    def _run_controller(self, *options: str, name: str = "controller") -> Child:
+    def _run_controller(self, *options: str, name: str = CONTROLLER) -> Child:
         config = str(self.options.run.topology)
         command = [sys.executable, "-m", "controlplane", "run", "--config", config, *options]
         return self._start_child(name, plan.SWITCH_NAME, command)

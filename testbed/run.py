@@ -19,7 +19,7 @@ from controlplane.sizes.builtin import WEB_SEARCH
 from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import InstanceClient, SouthboundError
 from testbed import terminal
-from testbed.bed import FAILURES, Bed, BedOptions, Load
+from testbed.bed import CONTROLLER, FAILURES, Bed, BedOptions, Load
 from testbed.load.options import LoadOptions
 from testbed.lock import RunLock
 from testbed.plan import RunDirectory
@@ -90,6 +90,14 @@ def _introduction(bed: Bed) -> str:
     )
 
 
+def _without_controller(bed: Bed) -> str:
+    run = bed.options.run
+    return (
+        f"the controller has ended (log: {run.log(CONTROLLER)}); if none stands by, "
+        f"`controlplane run --config {run.topology}` starts another"
+    )
+
+
 def _ignore_signals() -> None:
     """What stops already needs not be told again."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -130,6 +138,9 @@ async def _watch(
     """Shows how it goes until a signal comes. Raises BedError when a process has ended."""
     stop = asyncio.Event()
     begin = time.monotonic()
+    # Without one of these the others go on, and another one can be started.
+    replaceable = {CONTROLLER, *(instance.name for instance in bed.instances)}
+    has_controller_ended = False
     async with AsyncExitStack() as stack:
         stack.enter_context(_stop_signals(stop))
         clients = [
@@ -145,7 +156,10 @@ async def _watch(
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s)
                 return
-            bed.check(instances=False)  # without one of them, the others go on
+            bed.check(but=replaceable)
+            if not has_controller_ended and bed.children[CONTROLLER].exit_code is not None:
+                has_controller_ended = True
+                print(_without_controller(bed), flush=True)
             now, now_s = await _loads(clients), time.monotonic()
             names = [client.name for client in clients]
             tell(_status_line(load, names, last, now, now_s - last_s, now_s - begin))

@@ -168,12 +168,7 @@ def test_a_second_run_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_an_instance_that_dies_does_not_end_the_run(tmp_path: Path) -> None:
     with running(tmp_path, "--target", "embedded") as process:
-        (instance,) = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and is_instance(entry, tmp_path / "nf2.sock")
-        ]
-        os.kill(instance, signal.SIGKILL)
+        os.kill(process_with(f"unix:{tmp_path / 'nf2.sock'}"), signal.SIGKILL)
         refused = controlplane(tmp_path, "move-elephant", "nf1", "nf2")
         assert refused.returncode != 0
         assert "nf2" in refused.stderr
@@ -186,11 +181,49 @@ def test_an_instance_that_dies_does_not_end_the_run(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "load.json").read_text())["errors"] == 0
 
 
-def is_instance(entry: Path, socket: Path) -> bool:
+def test_a_controller_that_dies_is_followed_by_one_that_stands_by(tmp_path: Path) -> None:
+    config = str(tmp_path / "topology.yaml")
+    with running(tmp_path, "--target", "embedded") as process:
+        first = process_with(config)
+        standing_by = [
+            sys.executable,
+            "-m",
+            "controlplane",
+            "run",
+            "--config",
+            config,
+            "--stand-by",
+        ]
+        with subprocess.Popen(standing_by) as second:
+            try:
+                os.kill(first, signal.SIGKILL)
+                deadline = time.monotonic() + 30
+                while controlplane(tmp_path, "status").returncode != 0:
+                    assert time.monotonic() < deadline
+                moved = controlplane(tmp_path, "move", "nf1", "nf2", "--json")
+                assert moved.returncode == 0, moved.stderr
+                assert json.loads(moved.stdout)["flows"]["moved"] > 0
+                assert not has_ended(process)
+                assert json.loads((tmp_path / "load.json").read_text())["errors"] == 0
+            finally:
+                second.terminate()
+
+
+def process_with(argument: str) -> int:
+    """The one process that was started with an argument."""
+    (found,) = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and argument in arguments_of(entry)
+    ]
+    return found
+
+
+def arguments_of(process: Path) -> list[str]:
     try:
-        return f"unix:{socket}".encode() in (entry / "cmdline").read_bytes().split(b"\0")
+        return (process / "cmdline").read_bytes().decode().split("\0")
     except OSError:
-        return False
+        return []
 
 
 @pytest.mark.parametrize(
