@@ -175,7 +175,7 @@ def enter() -> None:
 
 def main() -> None:
     """Runs the command of the arguments in a sandbox."""
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: python -m testbed.sandbox COMMAND …")
     try:
         enter()

@@ -331,6 +331,8 @@ def _move(
                 follow(controller, begun, drain=drain, console=Console(stderr=True))
             except KeyboardInterrupt:
                 raise CommandError(_interrupted(map(controller.move, begun))) from None
+            except CommandError as error:
+                raise CommandError(f"{error} ({_named(begun)} under way)") from None
         reports = [controller.move(number, timeline=as_json) for number in begun]
     for report in reports:
         _print(report, render.report(report), as_json=as_json)

@@ -133,7 +133,9 @@ def moves(reports: tuple[MoveReport, ...]) -> RenderableType:
 
 
 def _drain(drain: DrainReport) -> str:
-    left = f"{_number(drain.left)} flows left at {drain.instance}"
+    if drain.left is None:
+        return f"{drain.instance} has not said yet how many flows are left there"
+    left = f"{drain.left:,} flows left at {drain.instance}"
     if drain.superseded:
         return f"{left}, when another move turned the buckets"
     if drain.drained_ms is not None:
@@ -245,4 +247,4 @@ def report(view: MoveReport) -> RenderableType:
                 f"{values.count:,}",
                 *(f"{value:.2f}" for value in (values.p50, values.p90, values.p99, values.max)),
             )
-    return Group(heading, facts, phases)
+    return Group(heading, facts, *([phases] if phases.row_count else []))

@@ -139,6 +139,17 @@ def test_who_does_not_wait_any_more_is_told_what_goes_on(
         run("move", "nf1", "nf2", "--northbound", address)
 
 
+def test_who_loses_the_controller_is_told_what_was_under_way(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*arguments: object, **more: object) -> NoReturn:
+        raise CommandError("no controller at unix:/x")
+
+    monkeypatch.setattr("controlplane.cli.app.follow", lost)
+    with pytest.raises(CommandError, match=r"no controller at .* \(m1 is under way\)"):
+        run("move", "nf1", "nf2", "--northbound", address)
+
+
 def test_mice_that_another_move_has_taken_over_are_its_own(address: str) -> None:
     drain = ("--strategy", "drain", "--northbound", address)
     run("move", "nf1", "nf2", *drain)
