@@ -51,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = cast("_Command", importlib.import_module(_COMMANDS[name][0]))
         command.add_arguments(parsers[name])
-        # simple_switch_grpc takes the options of its target behind one.
-        arguments = parser.parse_args([each for each in argv if each != "--"])
+        if name == "run":  # simple_switch_grpc takes the options of its target behind a --
+            argv = [each for each in argv if each != "--"]
+        arguments = parser.parse_args(argv)
         command.check_arguments(parsers[name], arguments)
         return command.execute(arguments)
     except (CommandError, OSError) as error:

@@ -58,6 +58,7 @@ class BedOptions:
     """A flow is active that has sent within so long."""
 
     instances: int = len(plan.INSTANCES)
+    """How many there are: nf1, nf2, and so on."""
 
     program: Path = PROGRAM
     p4info: Path = P4INFO

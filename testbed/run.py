@@ -92,10 +92,10 @@ def _introduction(bed: Bed) -> str:
 
 def _without_controller(bed: Bed) -> str:
     run = bed.options.run
-    return (
-        f"the controller has ended (log: {run.log(CONTROLLER)}); if none stands by, "
-        f"`controlplane run --config {run.topology}` starts another"
-    )
+    ended = f"the controller has ended (log: {run.log(CONTROLLER)})"
+    if bed.target.thrift_address is not None:
+        return ended  # only in the switch's namespace could another one read its registers
+    return f"{ended}; if none stands by, `controlplane run --config {run.topology}` starts another"
 
 
 def _ignore_signals() -> None:
@@ -135,7 +135,7 @@ def _stop_signals(stop: asyncio.Event) -> Generator[None]:
 async def _watch(
     bed: Bed, load: Load, duration_s: float | None, tell: Callable[[str], None]
 ) -> None:
-    """Shows how it goes until a signal comes. Raises BedError when a process has ended."""
+    """Shows how it goes until a signal comes. Raises BedError without the switch or the load."""
     stop = asyncio.Event()
     begin = time.monotonic()
     # Without one of these the others go on, and another one can be started.
@@ -188,14 +188,15 @@ def _status_line(
     try:
         status = json.loads(load.status_file.read_text())
     except OSError:  # the load has not written it yet
-        status = {"active": 0, "done": 0, "errors": 0}
+        status = {"active": 0, "done": 0, "errors": 0, "skipped": 0}
     instances = [
         f"{name} {_instance_status(before, after, interval_s)}"
         for name, before, after in zip(names, last, now, strict=True)
     ]
+    skipped = f", {status['skipped']} not opened" if status["skipped"] else ""
     return (
         f"{elapsed_s:.0f} s  {status['active']} flows open, {status['done']} done, "
-        f"{status['errors']} failed  {'  '.join(instances)}"
+        f"{status['errors']} failed{skipped}  {'  '.join(instances)}"
     )
 
 

@@ -59,7 +59,7 @@ from controlplane.cli.plan_options import (
 )
 from controlplane.cli.shell import open_shell
 from controlplane.migration.options import Guarantee, Kind, Scope
-from controlplane.migration.report import UNDER_WAY, MoveReport, MoveState
+from controlplane.migration.report import CANCELLABLE, ENDED, MoveReport, MoveState
 from controlplane.migration.strategy import BY_NAME
 from controlplane.northbound.models import ElephantsRequest, MoveRequest
 
@@ -315,25 +315,22 @@ def _move(
     """One move to each of the destinations."""
     if len(destinations) > 1 and len({asked.source, *destinations}) <= len(destinations):
         raise CommandError("SRC and the DST are to be different instances")
+    begun: list[str] = []
     with Northbound(address) as controller:
-        begun: list[str] = []
-        for destination, share in zip(
-            destinations, shares(asked.share, len(destinations)), strict=True
-        ):
-            each = asked.model_copy(update={"destination": destination, "share": share})
-            try:
+        try:
+            for destination, share in zip(
+                destinations, shares(asked.share, len(destinations)), strict=True
+            ):
+                each = asked.model_copy(update={"destination": destination, "share": share})
                 begun.append(controller.begin(each).id)
-            except CommandError as error:
-                goes_on = f" ({_named(begun)} already under way)" if begun else ""
-                raise CommandError(f"{error}{goes_on}") from None
-        if wait or drain:
-            try:
-                follow(controller, begun, drain=drain, console=Console(stderr=True))
-            except KeyboardInterrupt:
-                raise CommandError(_interrupted(map(controller.move, begun))) from None
-            except CommandError as error:
-                raise CommandError(f"{error} ({_named(begun)} under way)") from None
-        reports = [controller.move(number, timeline=as_json) for number in begun]
+            if wait or drain:
+                try:
+                    follow(controller, begun, drain=drain, console=Console(stderr=True))
+                except KeyboardInterrupt:
+                    raise CommandError(_interrupted(map(controller.move, begun))) from None
+            reports = [controller.move(number, timeline=as_json) for number in begun]
+        except CommandError as error:
+            raise CommandError(f"{error}{_begun(begun)}") from None
     for report in reports:
         _print(report, render.report(report), as_json=as_json)
     bad = [each for each in reports if each.state in (MoveState.FAILED, MoveState.CANCELLED)]
@@ -343,16 +340,18 @@ def _move(
 
 def _interrupted(reports: Iterable[MoveReport]) -> str:
     """What goes on although nobody waits for it."""
-    return "; ".join(
-        f"{each.id} is {each.state}, and goes on"
-        + (f": `controlplane cancel {each.id}` would undo it" if each.state in UNDER_WAY else "")
-        for each in reports
-    )
+    words: list[str] = []
+    for each in reports:
+        state = f"{each.id} is {each.state}"
+        if each.state in CANCELLABLE:
+            words.append(f"{state}, and goes on: `controlplane cancel {each.id}` would undo it")
+        else:
+            words.append(state if each.state in ENDED else f"{state}, and goes on")
+    return "; ".join(words)
 
 
-def _named(moves: list[str]) -> str:
-    """`m1 is`, `m1, m2 are`."""
-    return f"{', '.join(moves)} {'is' if len(moves) == 1 else 'are'}"
+def _begun(moves: list[str]) -> str:
+    return f" (begun: {', '.join(moves)})" if moves else ""
 
 
 @app.command()

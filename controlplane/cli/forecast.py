@@ -37,4 +37,4 @@ class Forecast:
         per_s = log(first / left) / max(self._ended_s - began_s, _LEAST_S)
         if now_s - self._ended_s > max(_LONGEST_PAUSE / (per_s * left), _LEAST_S):
             return None
-        return log(2 * left) / per_s - (now_s - self._ended_s)
+        return log(2 * left) / per_s

@@ -57,7 +57,7 @@ def milliseconds_argument(text: str) -> float:
 
 
 def seconds_argument(text: str) -> float:
-    """The same."""
+    """A time that is not below 0, and is one."""
     return _time(text, "seconds", _LONGEST_S)
 
 

@@ -30,7 +30,7 @@ from controlplane.sizes.pcap import captured_flows
 
 _LEAST_BITS_PER_S = 1.0
 _MOST_ENDING = 1e6  # flows in one draw: more take memory
-_MOST_DRAWN = 2e7  # flows in all draws: more take minutes
+_MOST_DRAWN = 4e7  # flows in all draws: more take minutes
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,10 @@ def make_plan(
     population = found.population
     if population.active * draws > _MOST_DRAWN:
         most = max(1, int(_MOST_DRAWN / population.active))
+        fewer = ", or another --rate or --flows" if isinstance(population, Steady) else ""
         raise CommandError(
             f"{draws} draws of {population.active:,.0f} flows would take long: "
-            f"say --draws {most}, or another --rate"
+            f"say --draws {most}{fewer}"
         )
     some = any((rhos, sizes, thetas))
     choices = definitions(

@@ -133,9 +133,9 @@ def moves(reports: tuple[MoveReport, ...]) -> RenderableType:
 
 
 def _drain(drain: DrainReport) -> str:
-    if drain.left is None:
+    left = f"{_number(drain.left)} flows left at {drain.instance}"
+    if drain.left is None and not drain.superseded:
         return f"{drain.instance} has not said yet how many flows are left there"
-    left = f"{drain.left:,} flows left at {drain.instance}"
     if drain.superseded:
         return f"{left}, when another move turned the buckets"
     if drain.drained_ms is not None:

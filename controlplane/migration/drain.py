@@ -37,9 +37,9 @@ class Drain:
         *,
         scope: Collection[int] | None = None,
         watch: int | None = None,
-        on_left: Callable[[int], None] = lambda left: None,
+        on_left: Callable[[], None] = lambda: None,
     ) -> None:
-        """`numbers` are the buckets. `on_left` is told how many live flows are left.
+        """`numbers` are the buckets. `on_left` is called when `left` has changed.
 
         The previous owner is to take no new flow of the buckets while it is watched, or of all
         that are in the `scope`: the flows that it has in those that others own count as left,
@@ -53,7 +53,8 @@ class Drain:
         """Live flows when it was asked last."""
         self.superseded = False
         """Other moves have turned the buckets since."""
-        self.is_over = False
+        self.has_ended = False
+        """Nobody watches any more."""
         self._services = services
         self._counts = counts
         self._buckets = services.buckets
@@ -76,7 +77,7 @@ class Drain:
             if self._number is not None:
                 self._services.journal.end_watch(self._number)
         finally:
-            self.is_over = True
+            self.has_ended = True
             self._services.intake.release(self)
         with suppress(MoveError, SouthboundError):  # it is told later
             async with self._buckets.turning:
@@ -147,11 +148,11 @@ class Drain:
         return True
 
     def _note(self, left: int) -> None:
-        if left != self.left:
-            self._on_left(left)
-        self.left = left
+        before, self.left = self.left, left
         if self.first is None:
             self.first = left
+        if left != before:
+            self._on_left()
 
     async def _close(self) -> bool:
         """Has the previous owner take no new flow; False if another watch has drained it."""

@@ -43,6 +43,8 @@ from controlplane.migration.port_watch import PortWatch
 from controlplane.migration.preconditions import check, delete_copies
 from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
+    CANCELLABLE,
+    UNDER_WAY,
     DrainReport,
     MoveReport,
     MoveState,
@@ -126,7 +128,7 @@ class Move:
             options.buckets,
             services,
             self._mover.control,
-            lambda left: services.events.left(self.id, left),
+            self._tell_left,
         )
         self._phases_ms: dict[str, float] = {}
         self._selected = 0
@@ -138,7 +140,7 @@ class Move:
         """What an earlier controller had begun."""
         self._holds = rules.holds
         self._watches: list[Drain] = []
-        """Over the flows that are left; two where only some of the buckets could be given back."""
+        """Over the flows that are left; two where not all of the buckets could be given back."""
         self.stragglers: Move | None = None
         """The move of what was left of those after a while."""
         self.ended = asyncio.Event()
@@ -158,7 +160,7 @@ class Move:
     def drain(self) -> Drain | None:
         """The watch over the flows that are left, once there is one: of two, one that goes on."""
         return max(
-            self._watches, key=lambda each: (not each.is_over, not each.superseded), default=None
+            self._watches, key=lambda each: (not each.has_ended, not each.superseded), default=None
         )
 
     @property
@@ -177,15 +179,16 @@ class Move:
 
     def cancel(self, reason: str) -> None:
         """Rolls back what is not committed, and gives the buckets back. Raises MoveError."""
-        if self.state not in (MoveState.PREPARING, MoveState.MOVING):
+        if self._cancelled and self.state in UNDER_WAY:
+            return
+        if self.state not in CANCELLABLE:
             hint = ""
             if self.state is MoveState.DRAINING:
-                hint = f"; a move of {self.destination.name} to {self.source.name} goes back"
+                back = f"{self.destination.name} {self.source.name} --strategy drain"
+                hint = f"; `controlplane move {back}` turns its buckets back"
             raise MoveError(
                 f"{self.id} cannot be cancelled: it is {self.state}{hint}", conflict=True
             )
-        if self._cancelled:
-            return
         self._cancelled = True
         self.reason = f"{self.reason}; {reason}" if self.reason else reason
         self._mover.cancel(reason)
@@ -331,7 +334,15 @@ class Move:
         self._services.journal.end(self._number)
         self.moved.set()
         logger.info("%s: %s %s", self.id, self.state, self.reason)
-        await asyncio.gather(*map(self._watch, self._watches))
+        watching = [
+            asyncio.create_task(self._watch(each), name=f"{self.id}: drain of {each.previous.name}")
+            for each in self._watches
+        ]
+        try:
+            await asyncio.gather(*watching)
+        finally:
+            for task in watching:
+                task.cancel()
         if self.state is MoveState.DRAINING:
             self._enter(MoveState.DONE)
         self.ended.set()
@@ -378,12 +389,11 @@ class Move:
         moved = counts.moved + counts.absent + (self._begun.moved if self._begun else 0)
         is_in_vain = not self._turning.turned if moves_none else moved == 0
         if failed or self._taken_over:
-            if not is_in_vain and not await self._alive(self.destination):
-                back = f"{self.destination.name} does not answer, so its buckets are given back"
-                self.reason = f"{self.reason}; {back}"
-                is_in_vain = True
             if is_in_vain:
                 await self._undo(MoveState.FAILED)
+                return
+            if not await self._alive(self.destination):
+                await self._undo(MoveState.FAILED, f"{self.destination.name} does not answer")
                 return
         if not self._selected and not moves_none and not moved:
             self.reason = "no flow was chosen: new ones go to the destination all the same"
@@ -431,11 +441,12 @@ class Move:
         with self._timed("turn"):
             await self._turning.turn()
 
-    async def _undo(self, end: MoveState) -> None:
+    async def _undo(self, end: MoveState, why: str = "") -> None:
         """Gives the buckets back, unless the source is down: then nobody is left to.
 
         New flows may have begun at the destination: they stay there. Buckets that are not
         given back are watched until the source has no flow of them, as in any other move.
+        `why` adds to the reason.
         """
         self._enter(MoveState.UNDOING)
         turned = self._turning.turned
@@ -448,6 +459,8 @@ class Move:
                     is_back = True
                 except (MoveError, SouthboundError) as error:
                     self.reason = f"{self.reason}; the buckets are not given back: {error}"
+        if why:
+            self.reason += f"; {why}" + (", so its buckets are given back" if is_back else "")
         if turned:
             self._watches = [self._turning.watch_destination()]
         if turned and not is_back:
@@ -462,6 +475,10 @@ class Move:
         if not drain.superseded:
             self._drained_ms = round((self._services.clock() - self._begin_s) * 1e3, 4)
 
+    def _tell_left(self) -> None:
+        left = sum(each.left or 0 for each in self._watches)
+        self._services.events.left(self.id, left)
+
     def _drain_report(self) -> DrainReport | None:
         drain = self.drain
         if drain is None:
@@ -470,7 +487,7 @@ class Move:
             instance=drain.previous.name,
             at_turn=drain.first,
             left=drain.left,
-            drained_ms=self._drained_ms if drain.is_over else None,
+            drained_ms=self._drained_ms if drain.has_ended else None,
             superseded=drain.superseded,
         )
 

@@ -33,6 +33,9 @@ class MoveState(StrEnum):
     CANCELLED = "cancelled"
 
 
+CANCELLABLE = frozenset({MoveState.PREPARING, MoveState.MOVING})
+"""States in which something is left to roll back."""
+
 UNDER_WAY = frozenset({MoveState.PREPARING, MoveState.MOVING, MoveState.UNDOING})
 """States in which no other move of the same flows is begun."""
 
@@ -172,7 +175,10 @@ class DrainReport(_Frozen):
     """The mice left at the source."""
 
     instance: str
-    """Whose flows die out: the source; the destination, if the buckets were given back."""
+    """Whose flows die out: the source; the destination, if the buckets were given back.
+
+    If only some were, one of the two until it is drained, then the other.
+    """
     at_turn: int | None
     """Live flows that were left when it was asked first, after all that was selected had moved."""
     left: int | None

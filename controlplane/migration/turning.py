@@ -29,7 +29,7 @@ class Turning:
         scope: frozenset[int],
         services: Services,
         counts: ControlCounts,
-        on_left: Callable[[int], None],
+        on_left: Callable[[], None],
     ) -> None:
         """`move` is its number in the journal; `scope` are the buckets that may be turned;
         `on_left` is for whoever watches them.

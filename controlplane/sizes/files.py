@@ -33,12 +33,12 @@ def find_distribution(name: str) -> SizeDistribution:
         return BUILTIN[name]
     path = Path(name)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            # Who opens it may wait for ever, and cannot read it twice.
-            raise SizesError(f"{name}: a pipe or device, not a file")
         exists = path.exists()
     except OSError:  # no name of a file
         exists = False
+    if exists and not (path.is_file() or path.is_dir()):
+        # Who opens it may wait for ever, and cannot read it twice.
+        raise SizesError(f"{name}: a pipe or device, not a file")
     if not exists:
         known = ", ".join(BUILTIN)
         raise SizesError(f"{name}: no such file, and no built-in distribution ({known})")

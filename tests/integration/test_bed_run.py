@@ -194,8 +194,13 @@ def test_a_controller_that_dies_is_followed_by_one_that_stands_by(tmp_path: Path
             config,
             "--stand-by",
         ]
-        with subprocess.Popen(standing_by) as second:
+        log = tmp_path / "second.log"
+        with log.open("wb") as file, subprocess.Popen(standing_by, stderr=file) as second:
             try:
+                deadline = time.monotonic() + 30
+                while b"standing by" not in log.read_bytes():
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
                 os.kill(first, signal.SIGKILL)
                 deadline = time.monotonic() + 30
                 while controlplane(tmp_path, "status").returncode != 0:
@@ -206,7 +211,7 @@ def test_a_controller_that_dies_is_followed_by_one_that_stands_by(tmp_path: Path
                 assert not has_ended(process)
                 assert json.loads((tmp_path / "load.json").read_text())["errors"] == 0
             finally:
-                second.terminate()
+                second.kill()
 
 
 def process_with(argument: str) -> int:

@@ -19,21 +19,32 @@ from testbed.load.options import LoadOptions
 from testbed.load.record import ERRORS, LoadRecord
 from testbed.plan import RunDirectory
 
-LOAD_S = 8.0
+LOAD_S = 12.0
+DEADLINE_S = 10.0
 
 
 async def divide_and_merge(bed: Bed) -> list[dict[str, Any]]:
     """The reports of all four moves."""
-    await asyncio.sleep(2)
+    await until_all_have_flows(bed, ["nf1"])
     out = await asyncio.gather(
         bed.northbound.move("move", "nf1", "nf2", share=0.5),
         bed.northbound.move("move", "nf1", "nf3", share=0.5),
     )
-    await asyncio.sleep(1)
+    await until_all_have_flows(bed, ["nf2", "nf3"])
     back = await asyncio.gather(
         bed.northbound.move("move", "nf2", "nf1"), bed.northbound.move("move", "nf3", "nf1")
     )
     return [*out, *back]
+
+
+async def until_all_have_flows(bed: Bed, names: list[str]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            status = await bed.northbound.status()
+            flows = {each["name"]: each["flows"] for each in status["instances"]}
+            if all(flows[name] > 30 for name in names):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def holders(bed: Bed) -> Counter[FiveTuple]:

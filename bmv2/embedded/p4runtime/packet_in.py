@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from finsy.proto import p4r
 
@@ -71,16 +70,15 @@ class PacketInPump:
         except P4RuntimeError as error:
             _log.warning("%s", error.message)
             return
-        primaries: Sequence[Outbox] = ()
-        taken: list[bool] = []
-        # Others may have become the primaries while these did not take it.
-        while not any(taken) and (now := self._primaries()) != primaries:
-            primaries = now
-            taken = await self._offer(message, primaries)
-        self._count_missed(any(taken) and not all(taken))
-        if not any(taken):
+        taken: dict[Outbox, bool] = {}
+        # Every one is offered it, not only the first who takes it; and who becomes one meanwhile.
+        while asked := [each for each in self._primaries() if each not in taken]:
+            taken |= await self._offer(message, asked)
+        missed = [each for each in self._primaries() if not taken[each]]
+        self._count_missed(any(taken.values()) and bool(missed))
+        if not any(taken.values()):
             if self._lost == 0:
-                why = "no primary reads them" if primaries else "no controller is the primary"
+                why = "no primary reads them" if missed else "no controller is the primary"
                 _log.warning("packet_ins are thrown away: %s", why)
             self._lost += 1
         elif self._lost:
@@ -88,17 +86,20 @@ class PacketInPump:
             self._lost = 0
 
     async def _offer(
-        self, message: p4r.StreamMessageResponse, primaries: Sequence[Outbox]
-    ) -> list[bool]:
-        """Offers a packet to every one, not only to the first who takes it; which have taken it."""
+        self, message: p4r.StreamMessageResponse, asked: Sequence[Outbox]
+    ) -> dict[Outbox, bool]:
+        """Who has taken a packet, and who has not. Of the others it ended as primaries changed."""
+        primaries, taken = self._primaries(), dict[Outbox, bool]()
         patience_s = _PATIENCE_S if len(primaries) > 1 else None
-        return [
-            await each.send_when_drained(message, patience_s, partial(self._is_primary, each))
-            for each in primaries
-        ]
 
-    def _is_primary(self, controller: Outbox) -> bool:
-        return controller in self._primaries()
+        def are_as_before() -> bool:
+            return self._primaries() == primaries
+
+        for each in asked:
+            has_taken = await each.send_when_drained(message, patience_s, are_as_before)
+            if has_taken or are_as_before():
+                taken[each] = has_taken
+        return taken
 
     def _count_missed(self, is_missed: bool) -> None:
         if is_missed:

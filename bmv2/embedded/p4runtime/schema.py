@@ -86,7 +86,7 @@ class Table:
     table_only: frozenset[int]
     """Actions that the default entry may not have."""
     has_const_default: bool
-    """As every table with an action profile has: NoAction."""
+    """Tables with an action profile have one: NoAction."""
     is_const: bool
     size: int
     direct_counter_id: int | None

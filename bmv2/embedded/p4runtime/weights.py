@@ -27,15 +27,13 @@ class Weights:
         if max_size < 0 or (limit and not 0 < max_size <= limit):
             raise invalid(f"max_size {max_size} is not {f'1 … {limit}' if limit else '0 or more'}")
         if max_size > _MAX_WEIGHTS:
-            raise _too_large()
+            raise _exhausted(f"max_size {max_size} is above {_MAX_WEIGHTS}")
 
     def size_of(self, weights: Sequence[int], max_size: int) -> int:
         """The size of a group with these weights. Raises P4RuntimeError."""
         size = self._checked_size(weights)
         if max_size and size > max_size:
-            raise P4RuntimeError(
-                Code.RESOURCE_EXHAUSTED, f"a group of size {size}, its max_size is {max_size}"
-            )
+            raise _exhausted(f"a group of size {size}, its max_size is {max_size}")
         return size
 
     def size_of_set(self, message: p4r.ActionProfileActionSet, weights: Sequence[int]) -> int:
@@ -68,11 +66,9 @@ class Weights:
             elif profile.max_member_weight and weight > profile.max_member_weight:
                 raise invalid(f"weight {weight} is above {profile.max_member_weight}")
         if sum(weights) > _MAX_WEIGHTS:
-            raise _too_large()
+            raise _exhausted(f"the weights of a group add up to {_MAX_WEIGHTS} at most")
         return len(weights) if profile.counts_members else sum(weight or 1 for weight in weights)
 
 
-def _too_large() -> P4RuntimeError:
-    return P4RuntimeError(
-        Code.RESOURCE_EXHAUSTED, f"the weights of a group add up to {_MAX_WEIGHTS} at most"
-    )
+def _exhausted(message: str) -> P4RuntimeError:
+    return P4RuntimeError(Code.RESOURCE_EXHAUSTED, message)

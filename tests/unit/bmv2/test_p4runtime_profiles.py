@@ -301,7 +301,7 @@ def bad_updates(desk: FakeDesk) -> list[tuple[str, p4r.Update.Type.ValueType, An
         ("weight 0", INSERT, group(desk, 9, {1: 0}), INVALID, "weight 0 is not above 0"),
         ("heavy", INSERT, group(desk, 9, {1: 1 << 20}), EXHAUSTED, "add up to 65536"),
         ("max_size", INSERT, group(desk, 9, {1: 3}, max_size=2), EXHAUSTED, "max_size is 2"),
-        ("max_size 1e9", INSERT, group(desk, 9, {}, max_size=10**9), EXHAUSTED, "add up to 65536"),
+        ("max_size 1e9", INSERT, group(desk, 9, {}, max_size=10**9), EXHAUSTED, "above 65536"),
         ("port", INSERT, off_port, INVALID, "watch_port 99 is no port of the switch"),
         ("max_size -1", INSERT, group(desk, 9, {}, max_size=-1), INVALID, "max_size -1"),
         ("change of max_size", MODIFY, group(desk, 1, {}, max_size=5), INVALID, "changed"),

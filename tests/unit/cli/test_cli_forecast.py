@@ -42,3 +42,12 @@ def test_nothing_is_said_of_flows_that_do_not_end() -> None:
     assert forecast.gone_in_s() is None
     forecast.observe(20.5, 7)
     assert forecast.gone_in_s() is not None
+
+
+def test_a_pause_does_not_bring_the_last_one_s_end_closer() -> None:
+    forecast = Forecast()
+    forecast.observe(0.0, 100)
+    forecast.observe(10.0, 1)
+    at_once = forecast.gone_in_s()
+    forecast.observe(15.0, 1)
+    assert forecast.gone_in_s() == at_once

@@ -127,10 +127,14 @@ async def test_who_is_drained_is_opened_once_it_has_read_what_it_was_sent(
             await until(lambda: not nf1.port.empty())  # it has taken the first, but not read it
             await write(group, buckets)
 
+        refusals = 0
+
         async def read_first(
             no_new_state: bool, buckets: Iterable[int], *, marker: int = 0
         ) -> None:
+            nonlocal refusals
             if marker and not nf1.reading.is_set():
+                refusals += 1
                 raise SouthboundError(nf1.name, "did not answer in time", down=True)
             await set_mode(no_new_state, buckets, marker=marker)
 
@@ -139,7 +143,8 @@ async def test_who_is_drained_is_opened_once_it_has_read_what_it_was_sent(
         model.switch.seen.add((new, nf1.id))  # the switch takes it for one of nf1's
         nf1.ended.update(nf1.flows)
         await until(lambda: owners(model) == {Bucket(2): 64})
-        await asyncio.sleep(0.1)  # it would be opened by now
+        await until(lambda: refusals > 2)
+        assert len(nf1.closed) == 64
         nf1.reading.set()
         await finish(move)
         await until(lambda: not nf1.closed)

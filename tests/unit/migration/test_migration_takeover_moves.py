@@ -104,7 +104,10 @@ async def test_flows_that_were_forgotten_because_they_are_moved_count(
             assert set(model.switch.buckets.values()) == {Bucket(2)}
 
 
-async def test_a_destination_that_has_all_but_does_not_answer_is_the_reason() -> None:
+@pytest.mark.parametrize("source_is_down", [False, True])
+async def test_a_destination_that_has_all_but_does_not_answer_is_the_reason(
+    source_is_down: bool,
+) -> None:
     journal = Journal()
     async with Model(1) as model:
         await model.load(FLOWS, 300)
@@ -113,11 +116,13 @@ async def test_a_destination_that_has_all_but_does_not_answer_is_the_reason() ->
             move = await engine.begin(options())
             await until(lambda: move.report().flows.moved == len(FLOWS))
         model.nf2.down = True
+        model.nf1.down = source_is_down
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
             taken = await ended(engine)
             assert taken is not None
             assert taken.state is MoveState.FAILED
-            assert taken.reason.endswith("nf2 does not answer, so its buckets are given back")
+            back = "" if source_is_down else ", so its buckets are given back"
+            assert taken.reason.endswith(f"; nf2 does not answer{back}")
 
 
 async def test_who_was_taken_over_from_opens_and_closes_nothing(tmp_path: Path) -> None:
