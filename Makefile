@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := nf/southbound/southbound.proto nf/runtime/flow_state.proto nf/asset_monitor/state.proto
 PROTOS_PY := $(PROTOS:.proto=_pb2.py)
+DECODER := controlplane/registers/libcells.so
 P4_SOURCES := $(shell find p4src -name '*.p4')
 P4_BUILD := p4src/build
 OTHER_PROGRAMS := tests/programs experiments/bench_switch/program
@@ -42,14 +43,17 @@ $(PROTOS_PY): %_pb2.py: %.proto $(VENV)/installed
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $<
 	touch $@
 
+$(DECODER): controlplane/registers/cells.c
+	$(CC) -O2 -Wall -Wextra -shared -fPIC $< -o $@
+
 .PHONY: setup setup-dev clean
-setup: $(PROTOS_PY)  ## Make the virtual environment and the generated code.
+setup: $(PROTOS_PY) $(DECODER)  ## Make the virtual environment and the generated code.
 setup-dev: setup $(VENV)/installed-dev  ## The same, with what the tests need.
 
 clean:  ## Remove everything that was made: environments, generated code, results.
 	rm -rf .venv .venv-shell .cache .run out *.egg-info
 	rm -rf .hypothesis .pytest_cache .ruff_cache
-	rm -f $(PROTOS_PY) $(PROTOS_PY:.py=.pyi) $(PROTOS_PY:_pb2.py=_pb2_grpc.py)
+	rm -f $(DECODER) $(PROTOS_PY) $(PROTOS_PY:.py=.pyi) $(PROTOS_PY:_pb2.py=_pb2_grpc.py)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # --- checks --------------------------------------------------------------------
