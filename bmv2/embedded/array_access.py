@@ -79,6 +79,8 @@ class RegisterArrays:
         self._call = call
         self._registers = program.registers
         self._numbers = {name: place for place, name in enumerate(program.registers)}
+        self._room = ctypes.create_string_buffer(0)
+        """For the next message: memory that is new takes longer to get than to fill."""
 
     def read(self, name: str) -> Cells:
         """All cells as they were at one moment: uint64 of shape (size,).
@@ -111,9 +113,11 @@ class RegisterArrays:
         _check_index(name, first, size)
         _check_index(name, first + count - 1, size)
         number = self._numbers[name]
-        room = ctypes.create_string_buffer(self._call.switch_register_message_room(number, count))
-        used = self._call.switch_register_message(number, register_id, first, count, room)
-        return ctypes.string_at(room, used)
+        needed = self._call.switch_register_message_room(number, count)
+        if needed > len(self._room):
+            self._room = ctypes.create_string_buffer(needed)
+        used = self._call.switch_register_message(number, register_id, first, count, self._room)
+        return ctypes.string_at(self._room, used)
 
     def _cell_bytes(self, name: str) -> int:
         return self._call.switch_register_cell_bytes(self._numbers[name])

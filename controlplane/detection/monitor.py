@@ -114,15 +114,15 @@ class FlowMonitor:
 
         Only their names are read, so this is faster than to read all.
         """
-        (cells, now_us), overflow = await asyncio.gather(
-            self._read_cells(LOADS), self._read_overflow()
-        )
+        cells, now_us = await self._read_cells(LOADS)
         flows = active(cells, now_us, self._window_us)
         if instance is not None:
             flows = flows.take(flows.loads.at(instance))
         chosen = flows.take(select(flows.loads))
-        names = named(chosen, await self._reader.read_cells(chosen.cells()))
-        return Chosen(names, flows.loads, overflow)
+        names, overflow = await asyncio.gather(
+            self._reader.read_cells(chosen.cells()), self._read_overflow()
+        )
+        return Chosen(named(chosen, names), flows.loads, overflow)
 
     async def _read(self, window_us: int) -> Snapshot:
         begin_s = self._clock()

@@ -285,9 +285,7 @@ class Move:
         control, both = self._mover.control, (self.source, self.destination)
         with self._timed("prepare"):
             try:
-                await asyncio.gather(
-                    check(*both, self.options, self._services, control), self._ports.begin()
-                )
+                self._ports.begin(await check(*both, self.options, self._services, control))
             except SouthboundError as error:
                 raise MoveError(str(error), conflict=True) from None
             for member in both:

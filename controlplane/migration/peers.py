@@ -166,10 +166,6 @@ class Instance(Protocol):
         """Who it is."""
         ...
 
-    async def get_load(self) -> pb.Load:
-        """What it has counted since its start."""
-        ...
-
     async def list_flows(self) -> list[FlowSummary]:
         """The flows it has state for."""
         ...

@@ -10,6 +10,7 @@ from controlplane.migration.errors import MoveError
 from controlplane.migration.options import MoveOptions
 from controlplane.migration.peers import Member
 from controlplane.migration.services import Services
+from nf.southbound import southbound_pb2 as pb
 from nf.southbound.client import SouthboundError
 
 
@@ -19,8 +20,8 @@ async def check(
     options: MoveOptions,
     services: Services,
     counts: ControlCounts,
-) -> None:
-    """Asks both instances what they are, and the switch whose their buckets are.
+) -> tuple[pb.Info, pb.Info]:
+    """What source and destination say they are; the switch is asked whose their buckets are.
 
     Raises MoveError when state cannot move from one to the other, or not yet, and
     SouthboundError.
@@ -47,6 +48,7 @@ async def check(
             f"{source.name} still takes over from another instance: wait until that one is drained",
             conflict=True,
         )
+    return origin, target
 
 
 async def delete_copies(member: Member, services: Services, counts: ControlCounts) -> None:

@@ -40,12 +40,13 @@ class SouthboundServicer(rpc.NetworkFunctionServicer, Generic[State]):
         self, request: pb.GetInfoRequest, context: _Context
     ) -> pb.Info:
         """Who the instance is."""
-        instance = self._instance
+        instance, port = self._instance, self._instance.port
         return pb.Info(
             name=instance.name,
             function=instance.function.name,
             state_version=instance.function.state_version,
             closed_buckets=sorted(instance.table.closed),
+            lost_packets=port.read_drops() + port.unsent,
         )
 
     async def ListFlows(  # noqa: N802

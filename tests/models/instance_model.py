@@ -145,11 +145,8 @@ class ModelInstance:
             function=self.function,
             state_version=self.version,
             closed_buckets=sorted(self.closed),
+            lost_packets=self.dropped,
         )
-
-    async def get_load(self) -> pb.Load:
-        self._check()
-        return pb.Load(dropped=self.dropped)
 
     async def list_flows(self) -> list[FlowSummary]:
         await self._answer()

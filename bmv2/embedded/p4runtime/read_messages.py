@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
 from finsy.proto import p4r
 
 _ENOUGH = 1 << 14  # bytes
@@ -14,7 +18,7 @@ class ReadMessages:
     """
 
     def __init__(self) -> None:
-        self._full: list[bytes] = []
+        self._full: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._waiting: list[bytes] = []
         self._size = 0
 
@@ -25,10 +29,29 @@ class ReadMessages:
         self._size += len(octets)
         if self._size < _ENOUGH:
             return False
-        self._full.append(b"".join(self._waiting))
-        self._waiting, self._size = [], 0
+        self._flush()
         return True
 
-    def serialised(self) -> list[bytes]:
-        """All of them."""
-        return [*self._full, b"".join(self._waiting)] if self._waiting else self._full
+    def _flush(self) -> None:
+        self._full.put_nowait(b"".join(self._waiting))
+        self._waiting, self._size = [], 0
+
+    @asynccontextmanager
+    async def sending(self, write: Callable[[bytes], Awaitable[None]]) -> AsyncGenerator[None]:
+        """Writes messages as they are full, while others are gathered; in the end, the rest.
+
+        Nobody who gathers waits for one who does not read.
+        """
+        task = asyncio.create_task(self._send(write), name="answers of a Read")
+        try:
+            yield
+            if self._waiting:
+                self._flush()
+            self._full.put_nowait(None)
+            await task
+        finally:
+            task.cancel()
+
+    async def _send(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        while (message := await self._full.get()) is not None:
+            await write(message)

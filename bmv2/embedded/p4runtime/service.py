@@ -121,7 +121,7 @@ class P4RuntimeService:
         """Read. Every query is tried; all of them see the same state."""
         results: Results = []
         messages = ReadMessages()
-        async with self._state:
+        async with messages.sending(context.write), self._state:
             try:
                 self._arbitration.check_device(request.device_id)
                 self._arbitration.check_role(request.role)
@@ -136,8 +136,6 @@ class P4RuntimeService:
                     results.append(None)
                 except P4RuntimeError as error:
                     results.append(error)
-        for message in messages.serialised():
-            await context.write(message)
         await _abort_if_any(context, results, "queries")
 
     async def stream_channel(self, _: object, context: StreamContext) -> None:

@@ -163,16 +163,15 @@ async def test_a_move_that_has_failed_cannot_be_cancelled() -> None:
         await model.quiet()
         move = await engine.begin(options(early_release=False))
         await until(lambda: bool(model.switch.rules))
-        is_asked, answers = asyncio.Event(), asyncio.Event()
+        answers = asyncio.Event()
 
-        async def silent() -> pb.Load:
-            is_asked.set()
+        async def silent() -> pb.Info:
             await answers.wait()
             raise SouthboundError("nf1", "did not answer in time", down=True)
 
-        model.nf1.get_load = silent
+        model.nf1.get_info = silent
         model.nf1.down = True
-        await is_asked.wait()
+        await until(lambda: move.state is MoveState.UNDOING)
         with pytest.raises(MoveError, match="it is undoing"):
             move.cancel("too late")
         answers.set()
