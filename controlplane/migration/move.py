@@ -45,7 +45,6 @@ from controlplane.migration.record import Outcome
 from controlplane.migration.report import (
     CANCELLABLE,
     UNDER_WAY,
-    DrainReport,
     MoveReport,
     MoveState,
     OperationPhases,
@@ -65,6 +64,7 @@ from controlplane.migration.summary import (
     taken_over_report,
 )
 from controlplane.migration.turning import Turning
+from controlplane.migration.watches import Watches
 from nf.southbound.client import SouthboundError
 from nf.southbound.flow import FiveTuple
 
@@ -121,6 +121,7 @@ class Move:
             source, destination, options.buckets, detector, services, self._mover.control
         )
         self._ports = PortWatch((source, destination), self._mover.control)
+        self._watches = Watches(self.id, self._begin_s, services)
         self._turning = Turning(
             number,
             source,
@@ -128,19 +129,16 @@ class Move:
             options.buckets,
             services,
             self._mover.control,
-            self._tell_left,
+            self._watches.tell_left,
         )
         self._phases_ms: dict[str, float] = {}
         self._selected = 0
         self._cancelled = False
         self._detection: asyncio.Task[Sequence[FiveTuple]] | None = None
-        self._drained_ms: float | None = None
         self._taken_over: TakenOver | None = None
         self._begun: OpenMove | None = None
         """What an earlier controller had begun."""
         self._holds = rules.holds
-        self._watches: list[Drain] = []
-        """Over the flows that are left; two where not all of the buckets could be given back."""
         self.stragglers: Move | None = None
         """The move of what was left of those after a while."""
         self.ended = asyncio.Event()
@@ -158,10 +156,8 @@ class Move:
 
     @property
     def drain(self) -> Drain | None:
-        """The watch over the flows that are left, once there is one: of two, one that goes on."""
-        return max(
-            self._watches, key=lambda each: (not each.has_ended, not each.superseded), default=None
-        )
+        """The watch over the flows that are left, once there is one."""
+        return self._watches.drain
 
     @property
     def gives_back(self) -> bool:
@@ -261,7 +257,7 @@ class Move:
                 source_lost=self._ports.lost(self.source),
                 destination_lost=self._ports.lost(self.destination),
             ),
-            drain=self._drain_report(),
+            drain=self._watches.report(),
             stragglers=self.stragglers.id if self.stragglers else None,
             taken_over=self._taken_over,
             timeline=(
@@ -332,15 +328,7 @@ class Move:
         self._services.journal.end(self._number)
         self.moved.set()
         logger.info("%s: %s %s", self.id, self.state, self.reason)
-        watching = [
-            asyncio.create_task(self._watch(each), name=f"{self.id}: drain of {each.previous.name}")
-            for each in self._watches
-        ]
-        try:
-            await asyncio.gather(*watching)
-        finally:
-            for task in watching:
-                task.cancel()
+        await self._watches.run()
         if self.state is MoveState.DRAINING:
             self._enter(MoveState.DONE)
         self.ended.set()
@@ -398,7 +386,7 @@ class Move:
         await self._sum_up()
         if await self._ends_cancelled():
             return
-        self._watches = [self._turning.watch_source()]
+        self._watches.add(self._turning.watch_source())
         self._enter(MoveState.DRAINING)
 
     async def _sum_up(self) -> None:
@@ -460,34 +448,11 @@ class Move:
         if why:
             self.reason += f"; {why}" + (", so its buckets are given back" if is_back else "")
         if turned:
-            self._watches = [self._turning.watch_destination()]
+            self._watches.add(self._turning.watch_destination())
         if turned and not is_back:
-            self._watches.append(self._turning.watch_source_anew())
+            self._watches.add(self._turning.watch_source_anew())
         await self._sum_up()
         self._enter(end)
-
-    # --- afterwards -------------------------------------------------------------------
-
-    async def _watch(self, drain: Drain) -> None:
-        await drain.run()
-        if not drain.superseded:
-            self._drained_ms = round((self._services.clock() - self._begin_s) * 1e3, 4)
-
-    def _tell_left(self) -> None:
-        left = sum(each.left or 0 for each in self._watches)
-        self._services.events.left(self.id, left)
-
-    def _drain_report(self) -> DrainReport | None:
-        drain = self.drain
-        if drain is None:
-            return None
-        return DrainReport(
-            instance=drain.previous.name,
-            at_turn=drain.first,
-            left=drain.left,
-            drained_ms=self._drained_ms if drain.has_ended else None,
-            superseded=drain.superseded,
-        )
 
     @contextmanager
     def _timed(self, part: str) -> Generator[None]:
