@@ -324,13 +324,14 @@ def _move(
                 each = asked.model_copy(update={"destination": destination, "share": share})
                 begun.append(controller.begin(each).id)
             if wait or drain:
-                try:
-                    follow(controller, begun, drain=drain, console=Console(stderr=True))
-                except KeyboardInterrupt:
-                    raise CommandError(_interrupted(map(controller.move, begun))) from None
+                follow(controller, begun, drain=drain, console=Console(stderr=True))
             reports = [controller.move(number, timeline=as_json) for number in begun]
         except CommandError as error:
             raise CommandError(f"{error}{_begun(begun)}") from None
+        except KeyboardInterrupt:
+            if not begun:
+                raise
+            raise CommandError(_interrupted(map(controller.move, begun))) from None
     for report in reports:
         _print(report, render.report(report), as_json=as_json)
     bad = [each for each in reports if each.state in (MoveState.FAILED, MoveState.CANCELLED)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from math import nan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,43 +33,34 @@ def size_argument(text: str) -> float:
 
 def rate_argument(text: str) -> float:
     """Bits a second, written like a size; above 0."""
-    try:
-        rate = parse_size(text)
-    except ValueError:
-        rate = 0.0
-    if not rate:
-        raise typer.BadParameter(f"{text!r} is no rate: bits a second, as 10G")
-    return rate
+    return _number(text, parse_size, lambda rate: rate > 0, "rate: bits a second, as 10G")
 
 
 def share_argument(text: str) -> float:
     """A share, above 0 and at most 1."""
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise typer.BadParameter(f"{text!r} is no share, above 0 and at most 1")
-    return share
+    return _number(text, float, lambda share: 0 < share <= 1, "share, above 0 and at most 1")
 
 
 def milliseconds_argument(text: str) -> float:
     """A time that is not below 0, and is one."""
-    return _time(text, "milliseconds", _LONGEST_S * 1e3)
+    return _number(text, float, lambda ms: 0 <= ms < _LONGEST_S * 1e3, "time in milliseconds")
 
 
 def seconds_argument(text: str) -> float:
     """A time that is not below 0, and is one."""
-    return _time(text, "seconds", _LONGEST_S)
+    return _number(text, float, lambda s: 0 <= s < _LONGEST_S, "time in seconds")
 
 
-def _time(text: str, unit: str, bound: float) -> float:
+def _number(
+    text: str, parse: Callable[[str], float], fits: Callable[[float], bool], what: str
+) -> float:
+    """What a text says, if that fits; `what` it is not otherwise. Raises typer.BadParameter."""
     try:
-        number = float(text)
+        number = parse(text)
     except ValueError:
-        number = -1.0
-    if not 0 <= number < bound:
-        raise typer.BadParameter(f"{text!r} is no time in {unit}")
+        number = nan
+    if not fits(number):
+        raise typer.BadParameter(f"{text!r} is no {what}")
     return number
 
 

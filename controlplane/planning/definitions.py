@@ -19,9 +19,9 @@ def default_sizes(sizes: SizeDistribution) -> tuple[float, ...]:
     for name, builtin in BUILTIN.items():
         if builtin is sizes:
             return DEFINITIONS[name]
-    found = (max(sizes.size_at_byte_share(share), 1.0) for share in _BYTE_SHARES)
+    found = (float(max(round(sizes.size_at_byte_share(share)), 1)) for share in _BYTE_SHARES)
     # Once each, as people see them.
-    return tuple(sorted({format_size(round(size)): float(round(size)) for size in found}.values()))
+    return tuple(sorted({format_size(size): size for size in found}.values()))
 
 
 def definitions(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from bed_flows import flows_by_instance
 from demo_trial import TARGETS, skip_without
 
 from nf.southbound.flow import FiveTuple
@@ -48,12 +49,7 @@ def connection(bed: Bed, listener: socket.socket) -> Generator[socket.socket]:
 
 async def holders(bed: Bed) -> list[str]:
     """The instances that have a state of the flow."""
-    found: list[str] = []
-    for instance in plan.INSTANCES:
-        async with bed.instance(instance) as client:
-            if FLOW in (each.flow for each in await client.list_flows()):
-                found.append(instance.name)
-    return found
+    return [name for name, flows in (await flows_by_instance(bed)).items() if FLOW in flows]
 
 
 async def until_held_by(bed: Bed, names: list[str]) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bed_flows import flows_by_instance
 from demo_trial import TARGETS, skip_without
 
-from nf.southbound.flow import FiveTuple
 from testbed.bed import Bed, BedOptions
 from testbed.load.options import LoadOptions
 from testbed.load.record import ERRORS, LoadRecord
@@ -47,15 +48,6 @@ async def until_all_have_flows(bed: Bed, names: list[str]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def holders(bed: Bed) -> Counter[FiveTuple]:
-    """How many instances have a state of a flow, of each."""
-    found: Counter[FiveTuple] = Counter()
-    for instance in bed.instances:
-        async with bed.instance(instance) as client:
-            found.update(each.flow for each in await client.list_flows())
-    return found
-
-
 @pytest.mark.parametrize("target", TARGETS)
 def test_scale_out_and_in(target: str, tmp_path: Path) -> None:
     skip_without(target)
@@ -64,7 +56,7 @@ def test_scale_out_and_in(target: str, tmp_path: Path) -> None:
         asked = LoadOptions.for_target(target, rate_per_s=60.0, scale=0.01, seed=3)
         load = bed.start_load(asked, LOAD_S)
         out_2, out_3, back_2, back_3 = asyncio.run(divide_and_merge(bed))
-        found = asyncio.run(holders(bed))
+        found = Counter(chain(*asyncio.run(flows_by_instance(bed)).values()))
         load.client.wait(30.0)
         record = LoadRecord.read(load.result_file)
     assert {out_2["buckets"], out_3["buckets"]} == {32, 16}

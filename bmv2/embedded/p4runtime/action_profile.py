@@ -11,7 +11,7 @@ from finsy.proto import p4r
 from bmv2.embedded.p4runtime import bitstring
 from bmv2.embedded.p4runtime.action_codec import Call, decode_call
 from bmv2.embedded.p4runtime.backend import Backend
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid, not_found
+from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, exhausted, invalid, not_found
 from bmv2.embedded.p4runtime.schema import ActionProfile
 from bmv2.embedded.p4runtime.watched_groups import Share, WatchedGroups, shares
 from bmv2.embedded.p4runtime.weights import Weights
@@ -115,7 +115,7 @@ class Profile:
             raise P4RuntimeError(Code.ALREADY_EXISTS, f"member {number} exists")
         call = self._call(message)
         if self.schema.size and len(self.members) >= self.schema.size:
-            raise _exhausted(f"it is full ({self.schema.size} members)")
+            raise exhausted(f"it is full ({self.schema.size} members)")
         handle = self.backend.member_add(self.schema.name, call.action.name, call.arguments)
         self.members[number] = _Member(handle, call)
 
@@ -295,7 +295,7 @@ class Profile:
 
     def _check_room(self, size: int) -> None:
         if self.schema.size and self._group_sizes + size > self.schema.size:
-            raise _exhausted(f"it is full (its groups' sizes add up to {self.schema.size} at most)")
+            raise exhausted(f"it is full (its groups' sizes add up to {self.schema.size} at most)")
 
 
 def encode_binding(binding: Binding, message: p4r.TableAction) -> None:
@@ -335,7 +335,3 @@ def _kept_set(
 def _check_unused(what: str, users: int) -> None:
     if users:
         raise P4RuntimeError(Code.FAILED_PRECONDITION, f"{what} is in use")
-
-
-def _exhausted(message: str) -> P4RuntimeError:
-    return P4RuntimeError(Code.RESOURCE_EXHAUSTED, message)

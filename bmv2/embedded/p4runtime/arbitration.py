@@ -14,6 +14,7 @@ from bmv2.embedded.p4runtime.errors import (
     Code,
     P4RuntimeError,
     denied,
+    exhausted,
     invalid,
     not_found,
 )
@@ -62,9 +63,7 @@ class Arbitration(Generic[Client]):
 
     def _new_role(self, name: str) -> Role[Client]:
         if len(self._roles) >= _MAX_ROLES:
-            raise P4RuntimeError(
-                Code.RESOURCE_EXHAUSTED, f"there are {_MAX_ROLES} roles, which are all there can be"
-            )
+            raise exhausted(f"there are {_MAX_ROLES} roles, which are all there can be")
         return Role(self.device_id, name)
 
     def leave(self, client: Client) -> Notifications[Client]:

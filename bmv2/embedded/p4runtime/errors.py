@@ -56,6 +56,11 @@ def not_found(message: str) -> P4RuntimeError:
     return P4RuntimeError(Code.NOT_FOUND, message)
 
 
+def exhausted(message: str) -> P4RuntimeError:
+    """RESOURCE_EXHAUSTED."""
+    return P4RuntimeError(Code.RESOURCE_EXHAUSTED, message)
+
+
 def denied(message: str) -> P4RuntimeError:
     """PERMISSION_DENIED."""
     return P4RuntimeError(Code.PERMISSION_DENIED, message)

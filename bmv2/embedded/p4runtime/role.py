@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from finsy.proto import U128, p4r, rpc_status
 
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, code_number, denied, invalid
+from bmv2.embedded.p4runtime.errors import Code, code_number, denied, exhausted, invalid
 
 Client = TypeVar("Client", bound=Hashable)
 
@@ -46,9 +46,7 @@ class Role(Generic[Client]):
         ):
             raise invalid(f"election id {election_id} is used by another controller")
         if client not in self._election_ids and len(self._election_ids) >= _MAX_CLIENTS:
-            raise P4RuntimeError(
-                Code.RESOURCE_EXHAUSTED, f"no more than {_MAX_CLIENTS} controllers can connect"
-            )
+            raise exhausted(f"no more than {_MAX_CLIENTS} controllers can connect")
         self._election_ids[client] = election_id
         # Who gives none is never the primary; zero is one (section 16.2.1).
         if election_id is not None and election_id >= (self._highest or 0):

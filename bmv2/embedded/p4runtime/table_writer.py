@@ -12,7 +12,7 @@ from bmv2.embedded.p4runtime.action_codec import Call, decode_table_call
 from bmv2.embedded.p4runtime.action_profile import Binding, Profile
 from bmv2.embedded.p4runtime.backend import Backend
 from bmv2.embedded.p4runtime.direct_resources import DirectResources
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, denied, invalid
+from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, denied, exhausted, invalid
 from bmv2.embedded.p4runtime.schema import Table
 from bmv2.embedded.p4runtime.table_state import (
     Cookie,
@@ -88,9 +88,7 @@ class TableWriter:
             self._unbind(table, binding)
             if isinstance(error, DuplicateEntry):
                 raise _exists() from error
-            raise P4RuntimeError(
-                Code.RESOURCE_EXHAUSTED, f"it is full ({len(state.entries)} entries)"
-            ) from error
+            raise exhausted(f"it is full ({len(state.entries)} entries)") from error
         entry = Entry(handle, place, binding, Cookie.of(message), message.idle_timeout_ns)
         state.entries[place] = entry
         self._direct.write_with(table, handle, message)

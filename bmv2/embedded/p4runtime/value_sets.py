@@ -8,7 +8,7 @@ from finsy.proto import p4r
 
 from bmv2.embedded.errors import TableFull
 from bmv2.embedded.p4runtime.backend import Backend
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid
+from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, exhausted, invalid
 from bmv2.embedded.p4runtime.match_codec import Key, KeyCodec
 from bmv2.embedded.p4runtime.schema import Schema, ValueSet
 
@@ -37,13 +37,12 @@ class ValueSets:
         try:
             self._backend.value_set_write(value_set.name, members)
         except TableFull as error:
-            raise P4RuntimeError(Code.RESOURCE_EXHAUSTED, str(error)) from error
+            raise exhausted(str(error)) from error
         self._members[value_set.id] = members
 
     def _decode(self, value_set: ValueSet, message: p4r.ValueSetEntry) -> list[Key]:
         if len(message.members) > value_set.size:
-            raise P4RuntimeError(
-                Code.RESOURCE_EXHAUSTED,
+            raise exhausted(
                 f"{len(message.members)} members, it has room for {value_set.size}",
             )
         codec = self._codecs[value_set.id]

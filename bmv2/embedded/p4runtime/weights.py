@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
-from bmv2.embedded.p4runtime.errors import Code, P4RuntimeError, invalid, unimplemented
+from bmv2.embedded.p4runtime.errors import exhausted, invalid, unimplemented
 from bmv2.embedded.p4runtime.schema import ActionProfile
 
 _MAX_WEIGHTS = 1 << 16
@@ -27,13 +27,13 @@ class Weights:
         if max_size < 0 or (limit and not 0 < max_size <= limit):
             raise invalid(f"max_size {max_size} is not {f'1 … {limit}' if limit else '0 or more'}")
         if max_size > _MAX_WEIGHTS:
-            raise _exhausted(f"max_size {max_size} is above {_MAX_WEIGHTS}")
+            raise exhausted(f"max_size {max_size} is above {_MAX_WEIGHTS}")
 
     def size_of(self, weights: Sequence[int], max_size: int) -> int:
         """The size of a group with these weights. Raises P4RuntimeError."""
         size = self._checked_size(weights)
         if max_size and size > max_size:
-            raise _exhausted(f"a group of size {size}, its max_size is {max_size}")
+            raise exhausted(f"a group of size {size}, its max_size is {max_size}")
         return size
 
     def size_of_set(self, message: p4r.ActionProfileActionSet, weights: Sequence[int]) -> int:
@@ -66,9 +66,5 @@ class Weights:
             elif profile.max_member_weight and weight > profile.max_member_weight:
                 raise invalid(f"weight {weight} is above {profile.max_member_weight}")
         if sum(weights) > _MAX_WEIGHTS:
-            raise _exhausted(f"the weights of a group add up to {_MAX_WEIGHTS} at most")
+            raise exhausted(f"the weights of a group add up to {_MAX_WEIGHTS} at most")
         return len(weights) if profile.counts_members else sum(weight or 1 for weight in weights)
-
-
-def _exhausted(message: str) -> P4RuntimeError:
-    return P4RuntimeError(Code.RESOURCE_EXHAUSTED, message)

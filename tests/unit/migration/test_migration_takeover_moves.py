@@ -80,18 +80,23 @@ async def test_a_move_that_comes_to_nothing_does_not_undo_the_one_before_it() ->
             assert (len(model.nf1.closed), len(model.nf2.closed)) == (64, 0)
 
 
+async def move_all_and_die(model: Model, journal: Journal) -> None:
+    """All flows are moved by a controller that ends before the move does."""
+    await model.load(FLOWS, 300)
+    await model.quiet()
+    async with killed(model, journal) as engine:
+        move = await engine.begin(options())
+        await until(lambda: move.report().flows.moved == len(FLOWS))
+        assert move.state is MoveState.MOVING
+
+
 async def test_flows_that_were_forgotten_because_they_are_moved_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(journal_module, "_ENDED_AT_ONCE", 4)
     journal = Journal()
     async with Model(1) as model:
-        await model.load(FLOWS, 300)
-        await model.quiet()
-        async with killed(model, journal) as engine:
-            move = await engine.begin(options())
-            await until(lambda: move.report().flows.moved == len(FLOWS))
-            assert move.state is MoveState.MOVING
+        await move_all_and_die(model, journal)
         assert [begun.moved for begun in journal.open_moves()] == [len(FLOWS)]
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
             taken = await ended(engine)
@@ -110,11 +115,7 @@ async def test_a_destination_that_has_all_but_does_not_answer_is_the_reason(
 ) -> None:
     journal = Journal()
     async with Model(1) as model:
-        await model.load(FLOWS, 300)
-        await model.quiet()
-        async with killed(model, journal) as engine:
-            move = await engine.begin(options())
-            await until(lambda: move.report().flows.moved == len(FLOWS))
+        await move_all_and_die(model, journal)
         model.nf2.down = True
         model.nf1.down = source_is_down
         async with running(model, memory=Memory(fresh_buffer(), journal)) as engine:
